@@ -1,0 +1,29 @@
+"""Networks: no losses, no Lightning."""
+
+from latent_inpaint.models.autoencoder import Autoencoder, Decoder, Encoder
+from latent_inpaint.models.ffc import FFC, FFCResidualBlock, FourierUnit, SpectralTransform
+from latent_inpaint.models.inpainter import LatentInpainter, composite
+from latent_inpaint.models.mask_control import MaskEncoder, ZeroConv
+from latent_inpaint.models.output import InpaintingOutput
+from latent_inpaint.models.parts import part
+from latent_inpaint.models.refiner import FFCRefiner
+from latent_inpaint.models.storage import load_model, save_model
+
+__all__ = [
+    "FFC",
+    "Autoencoder",
+    "Decoder",
+    "Encoder",
+    "FFCRefiner",
+    "FFCResidualBlock",
+    "FourierUnit",
+    "InpaintingOutput",
+    "LatentInpainter",
+    "MaskEncoder",
+    "SpectralTransform",
+    "ZeroConv",
+    "composite",
+    "load_model",
+    "part",
+    "save_model",
+]

@@ -1,0 +1,128 @@
+"""Fast Fourier Convolution (Chi et al., 2020) as in LaMa (Suvorov et al., 2022, section 2 and figure 2).
+
+A feature map is one tensor `[B, C, H, W]`, local channels first, the last `ratio` of them global. Two of the
+four paths of an FFC end in the local half (local→local, global→local): they are one 3×3 convolution over all
+channels here, with the same result as two convolutions and a sum.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+def split_channels(channels: int, ratio: float) -> tuple[int, int]:
+    """Number of (local, global) channels; `ratio` in [0, 1] is the share of the global ones.
+
+    Raises:
+        ValueError: channels < 1 or ratio outside [0, 1].
+    """
+    if channels < 1:
+        raise ValueError(f"channels must be at least 1, got {channels}")
+    if not 0 <= ratio <= 1:
+        raise ValueError(f"ratio must be in [0, 1], got {ratio}")
+    n_global = int(channels * ratio)
+    return channels - n_global, n_global
+
+
+class FourierUnit(nn.Module):
+    """1×1 convolution in the frequency domain: real FFT, conv + BN + ReLU on (re₀, im₀, re₁ …), inverse FFT.
+
+    Both transforms run in float32, whatever autocast says: half precision FFTs are not available everywhere.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(2 * channels, 2 * channels, kernel_size=1, bias=False)
+        self.norm = nn.BatchNorm2d(2 * channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[B, C, H, W]` → `[B, C, H, W]`."""
+        batch, channels, height, width = x.shape
+        with torch.autocast(x.device.type, enabled=False):
+            spectrum = torch.view_as_real(torch.fft.rfft2(x.float(), norm="ortho"))  # [B, C, H, W/2+1, 2]
+        stacked = spectrum.permute(0, 1, 4, 2, 3).reshape(
+            batch, 2 * channels, height, -1
+        )  # [B, 2C, H, W/2+1]
+        mixed = functional.relu(self.norm(self.conv(stacked)))
+        pairs = mixed.float().view(batch, channels, 2, height, -1).permute(0, 1, 3, 4, 2).contiguous()
+        with torch.autocast(x.device.type, enabled=False):
+            return torch.fft.irfft2(torch.view_as_complex(pairs), s=(height, width), norm="ortho")
+
+
+class SpectralTransform(nn.Module):
+    """Global→global path: 1×1 conv to half the channels, `u + fourier(u)`, 1×1 conv to the output (LFU off)."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        hidden = max(1, out_channels // 2)
+        self.reduce = nn.Conv2d(in_channels, hidden, kernel_size=1, bias=False)
+        self.norm = nn.BatchNorm2d(hidden)
+        self.fourier = FourierUnit(hidden)
+        self.expand = nn.Conv2d(hidden, out_channels, kernel_size=1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[B, in_channels, H, W]` → `[B, out_channels, H, W]`."""
+        u = functional.relu(self.norm(self.reduce(x)))
+        return self.expand(u + self.fourier(u))
+
+
+class FFC(nn.Module):
+    """Fast Fourier Convolution + BatchNorm + ReLU on a latent in one tensor, local channels first.
+
+    Args:
+        channels: number of input and output channels C.
+        ratio: share of the global channels, in [0, 1]; 0 is a plain 3×3 convolution.
+    """
+
+    def __init__(self, channels: int, ratio: float = 0.75) -> None:
+        super().__init__()
+        self.n_local, self.n_global = split_channels(channels, ratio)
+        if self.n_local:
+            self.to_local = _conv3x3(channels, self.n_local)
+            _initialise_paths(self.to_local, [self.n_local, self.n_global])
+        if self.n_global and self.n_local:
+            self.local_to_global = _conv3x3(self.n_local, self.n_global)
+        if self.n_global:
+            self.global_to_global = SpectralTransform(self.n_global, self.n_global)
+        self.norm = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[B, C, H, W]` → `[B, C, H, W]`, H and W at least 2 (reflect padding)."""
+        return functional.relu(self.norm(self._convolve(x)))
+
+    def _convolve(self, x: Tensor) -> Tensor:
+        if not self.n_global:
+            return self.to_local(x)
+        global_half = self.global_to_global(x[:, self.n_local :])
+        if not self.n_local:
+            return global_half
+        global_half = global_half + self.local_to_global(x[:, : self.n_local])
+        return torch.cat([self.to_local(x), global_half.to(x.dtype)], dim=1)
+
+
+class FFCResidualBlock(nn.Module):
+    """`x + FFC(FFC(x))`."""
+
+    def __init__(self, channels: int, ratio: float = 0.75) -> None:
+        super().__init__()
+        self.ffc1 = FFC(channels, ratio)
+        self.ffc2 = FFC(channels, ratio)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[B, C, H, W]` → `[B, C, H, W]`."""
+        return x + self.ffc2(self.ffc1(x))
+
+
+def _conv3x3(in_channels: int, out_channels: int) -> nn.Conv2d:
+    return nn.Conv2d(in_channels, out_channels, kernel_size=3, padding=1, padding_mode="reflect", bias=False)
+
+
+@torch.no_grad()
+def _initialise_paths(conv: nn.Conv2d, in_channels: list[int]) -> None:
+    """Initialise each path of a merged convolution as a convolution of its own (PyTorch's default)."""
+    for weight in conv.weight.split([n for n in in_channels if n], dim=1):
+        nn.init.kaiming_uniform_(weight, a=math.sqrt(5))

@@ -1,0 +1,95 @@
+"""Networks that say how they were built, so that a saved model rebuilds itself without running foreign code.
+
+A class marked with `part` remembers the arguments of its constructor. `describe` turns a network into plain
+JSON values and `build` makes the network again, from the registered classes only: no import path is ever read
+from a file.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from torch import nn
+
+PartClass = TypeVar("PartClass", bound=type[nn.Module])
+_REGISTRY: dict[str, type[nn.Module]] = {}
+
+
+def part(cls: PartClass) -> PartClass:
+    """Class decorator: register a network and record the arguments with which each instance is built.
+
+    Arguments may be JSON values (numbers, strings, booleans, None, lists of them) or other parts.
+
+    Raises:
+        ValueError: another class is registered under the same name.
+    """
+    if cls.__name__ in _REGISTRY:
+        raise ValueError(f"part: a class named {cls.__name__!r} is registered already; choose another name")
+    signature = inspect.signature(cls.__init__)
+    construct: Callable[..., None] = cls.__init__
+
+    @functools.wraps(construct)
+    def remember_arguments(self: nn.Module, *args: Any, **kwargs: Any) -> None:
+        construct(self, *args, **kwargs)
+        if type(self) is cls:
+            bound = signature.bind(self, *args, **kwargs)
+            bound.apply_defaults()
+            arguments = dict(list(bound.arguments.items())[1:])
+            described = {name: _describe_value(value) for name, value in arguments.items()}
+            object.__setattr__(self, "_part_arguments", described)
+
+    cls.__init__ = remember_arguments  # type: ignore[method-assign]
+    _REGISTRY[cls.__name__] = cls
+    return cls
+
+
+def describe(network: nn.Module) -> dict[str, Any]:
+    """How `network` was built, as JSON values: `{"class": name, "arguments": {...}}`, parts nested.
+
+    Raises:
+        TypeError: the network's class is not marked with `part`.
+    """
+    arguments: Any = getattr(network, "_part_arguments", None)
+    if arguments is None:
+        raise TypeError(
+            f"describe: {type(network).__name__} is not a registered part; "
+            "mark the class with @latent_inpaint.models.part"
+        )
+    return {"class": type(network).__name__, "arguments": dict(arguments)}
+
+
+def build(description: dict[str, Any]) -> nn.Module:
+    """The network of a description made by `describe`, with fresh weights.
+
+    Raises:
+        ValueError: the class is unknown, or the arguments do not fit it.
+    """
+    name = description.get("class")
+    if name not in _REGISTRY:
+        raise ValueError(f"build: class must be one of {sorted(_REGISTRY)}, got {name!r}")
+    arguments = {key: _build_value(value) for key, value in description.get("arguments", {}).items()}
+    try:
+        return _REGISTRY[name](**arguments)
+    except TypeError as error:
+        raise ValueError(f"build: the arguments {sorted(arguments)} do not fit {name}: {error}") from error
+
+
+def _describe_value(value: Any) -> Any:
+    if isinstance(value, nn.Module):
+        return describe(value)
+    if isinstance(value, (list, tuple)):
+        return [_describe_value(item) for item in value]
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise TypeError(f"part: arguments must be JSON values or parts, got {type(value).__name__}")
+
+
+def _build_value(value: Any) -> Any:
+    if isinstance(value, dict):
+        return build(value)
+    if isinstance(value, list):
+        return [_build_value(item) for item in value]
+    return value

@@ -1,0 +1,129 @@
+"""A network on the disk: `model.safetensors` (weights) and `model.json` (how it is built). No pickle."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from latent_inpaint.models.parts import build, describe
+
+WEIGHTS_NAME = "model.safetensors"
+DESCRIPTION_NAME = "model.json"
+FORMAT_VERSION = 1
+
+
+def save_model(model: nn.Module, directory: str | Path, card: Mapping[str, Any] | None = None) -> Path:
+    """Write a network made of registered parts into `directory`, and return that path.
+
+    Args:
+        model: the network; see `latent_inpaint.models.part`.
+        directory: made if missing; files of the same names are replaced, each in one step.
+        card: JSON values that say where the weights come from (data, command, metrics).
+    """
+    from safetensors.torch import save_file
+
+    directory = Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    description = {"format": FORMAT_VERSION, "model": describe(model), "card": dict(card or {})}
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    temporary = directory / f"{WEIGHTS_NAME}.tmp"
+    save_file(weights, temporary)
+    os.replace(temporary, directory / WEIGHTS_NAME)
+    temporary = directory / f"{DESCRIPTION_NAME}.tmp"
+    temporary.write_text(json.dumps(description, indent=1) + "\n")
+    os.replace(temporary, directory / DESCRIPTION_NAME)
+    return directory
+
+
+def load_model(directory: str | Path) -> nn.Module:
+    """Rebuild the network that `save_model` wrote, in eval mode, on the CPU, in float32.
+
+    Raises:
+        FileNotFoundError: one of the two files is missing.
+        ValueError: the files are damaged, of a newer format, or do not belong together (it says which keys).
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    directory = Path(directory)
+    for name in (DESCRIPTION_NAME, WEIGHTS_NAME):
+        if not (directory / name).is_file():
+            raise FileNotFoundError(
+                f"{directory}: a model folder needs {DESCRIPTION_NAME} and {WEIGHTS_NAME}; {name} is missing"
+            )
+    model = build(_read_description(directory / DESCRIPTION_NAME)["model"])
+    try:
+        weights = load_file(directory / WEIGHTS_NAME)
+    except SafetensorError as error:
+        raise ValueError(f"{directory / WEIGHTS_NAME}: not a safetensors file: {error}") from error
+    load_weights(model, weights, str(directory / WEIGHTS_NAME))
+    return model.eval()
+
+
+def load_weights(model: nn.Module, weights: Mapping[str, Tensor], source: str) -> None:
+    """Copy `weights` into `model`, exactly: the same names and shapes on both sides.
+
+    Raises:
+        ValueError: names the missing and unexpected keys and the shapes that differ, and `source`.
+    """
+    expected = model.state_dict()
+    problems = [f"missing {name}" for name in expected if name not in weights]
+    problems += [f"unexpected {name}" for name in weights if name not in expected]
+    problems += [
+        f"{name} has the shape {list(weights[name].shape)}, expected {list(tensor.shape)}"
+        for name, tensor in expected.items()
+        if name in weights and weights[name].shape != tensor.shape
+    ]
+    if problems:
+        more = f" … and {len(problems) - 8} more" if len(problems) > 8 else ""
+        raise ValueError(f"{source}: the weights are of another network: {'; '.join(problems[:8])}{more}")
+    model.load_state_dict({name: tensor.to(expected[name].dtype) for name, tensor in weights.items()})
+
+
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """Read a PyTorch checkpoint file, tensors and plain values only: a pickle that would run code is refused.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is damaged, or holds more than tensors and plain values.
+    """
+    import pickle
+
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such checkpoint")
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(
+            f"{path}: refused: it is no plain checkpoint of tensors and numbers ({reason})"
+        ) from error
+    except (
+        Exception
+    ) as error:  # a damaged archive raises what the zip reader or the unpickler happens to meet
+        raise ValueError(
+            f"{path}: cannot be read as a checkpoint: {type(error).__name__}: {error}"
+        ) from error
+    if not isinstance(checkpoint, dict):
+        raise ValueError(f"{path}: a checkpoint holds a dictionary, got {type(checkpoint).__name__}")
+    return checkpoint
+
+
+def _read_description(path: Path) -> dict[str, Any]:
+    try:
+        description = json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(f"{path}: not a JSON file: {error}") from error
+    if not isinstance(description, dict) or description.get("format") != FORMAT_VERSION:
+        found = description.get("format") if isinstance(description, dict) else type(description).__name__
+        raise ValueError(f"{path}: format must be {FORMAT_VERSION}, got {found}")
+    if not isinstance(description.get("model"), dict):
+        raise ValueError(f"{path}: model must describe a network, got {description.get('model')!r}")
+    return description
