@@ -1,0 +1,1 @@
+"""Methods side by side: what a method is, the runner, its rows and tables."""

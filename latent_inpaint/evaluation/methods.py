@@ -1,0 +1,142 @@
+"""What a method is, the sanity methods that bound every table, and networks as methods.
+
+A method is an object with a `name` and one call, `method(image, mask) -> prediction`; the evaluator
+composites the prediction into the picture. Most methods derive from `BlindMethod`, which hides the hole
+before the method sees the picture, so that no method can look at what it is asked to invent. A method of
+one's own is a class with a `fill` (or `fill_picture`, see `latent_inpaint.evaluation.classical`) and a file
+in `conf/methods` that names it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from latent_inpaint.models.inpainter import check_shapes
+
+
+class Method(Protocol):
+    """Anything that can stand in a table: a name and a call."""
+
+    name: str
+
+    def __call__(self, image: Tensor, mask: Tensor) -> Tensor:
+        """Prediction `[B, 3, H, W]` in [0, 1] for the whole picture.
+
+        Args:
+            image: `[B, 3, H, W]` in [0, 1], the true picture; a fair method does not look into the hole.
+            mask: `[B, 1, H, W]` in {0, 1}, 1 = hole.
+        """
+
+
+class BlindMethod(ABC):
+    """A method that is never shown the pixels inside the hole.
+
+    Args:
+        name: how the method is called in tables.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __call__(self, image: Tensor, mask: Tensor) -> Tensor:
+        """Prediction for `image`, whose hole is blanked first.
+
+        Args:
+            image: `[B, 3, H, W]` in [0, 1].
+            mask: `[B, 1, H, W]` in {0, 1}, 1 = hole.
+
+        Raises:
+            ValueError: shapes that do not fit each other.
+        """
+        check_shapes(image, mask)
+        return self.fill(image * (1 - mask), mask)
+
+    @abstractmethod
+    def fill(self, masked_image: Tensor, mask: Tensor) -> Tensor:
+        """Prediction `[B, 3, H, W]` in [0, 1] from the picture with a black hole."""
+
+
+class GroundTruth:
+    """Sanity row: the picture itself. It has the best value of every metric, or the evaluation has a bug."""
+
+    def __init__(self, name: str = "ground_truth") -> None:
+        self.name = name
+
+    def __call__(self, image: Tensor, mask: Tensor) -> Tensor:
+        """`image`, hole and all."""
+        check_shapes(image, mask)
+        return image
+
+
+class CopyNothing(BlindMethod):
+    """Sanity row: the masked picture as it came, the hole black."""
+
+    def __init__(self, name: str = "copy_nothing") -> None:
+        super().__init__(name)
+
+    def fill(self, masked_image: Tensor, mask: Tensor) -> Tensor:
+        """The input."""
+        return masked_image
+
+
+class GreyFill(BlindMethod):
+    """Sanity row: one constant grey in every hole.
+
+    Args:
+        value: the grey, in [0, 1].
+        name: how the method is called in tables.
+    """
+
+    def __init__(self, value: float = 0.5, name: str = "grey") -> None:
+        if not 0 <= value <= 1:
+            raise ValueError(f"value must lie in [0, 1], got {value}")
+        super().__init__(name)
+        self.value = value
+
+    def fill(self, masked_image: Tensor, mask: Tensor) -> Tensor:
+        """The input with the hole in grey."""
+        return masked_image + self.value * mask
+
+
+class MeanFill(BlindMethod):
+    """Sanity row: the mean colour of the known pixels in the hole (mid-grey where nothing is known)."""
+
+    def __init__(self, name: str = "mean") -> None:
+        super().__init__(name)
+
+    def fill(self, masked_image: Tensor, mask: Tensor) -> Tensor:
+        """The input with the hole in its mean colour."""
+        known = (1 - mask).sum(dim=(2, 3), keepdim=True)  # [B, 1, 1, 1]
+        mean = masked_image.sum(dim=(2, 3), keepdim=True) / known.clamp(min=1)  # [B, 3, 1, 1]
+        mean = torch.where(known > 0, mean, torch.full_like(mean, 0.5))
+        return masked_image + mean * mask
+
+
+class Network(BlindMethod):
+    """A network as a method: evaluated in eval mode, without gradients, its prediction clamped to [0, 1].
+
+    Args:
+        model: module called as `model(image, mask) -> prediction`, such as `LatentInpainter`.
+        name: how the method is called in tables.
+    """
+
+    def __init__(self, model: nn.Module, name: str = "network") -> None:
+        super().__init__(name)
+        self.model = model
+
+    @torch.inference_mode()
+    def fill(self, masked_image: Tensor, mask: Tensor) -> Tensor:
+        """The network's prediction on its own device, brought back to the picture's."""
+        device = next((parameter.device for parameter in self.model.parameters()), masked_image.device)
+        modes = [(module, module.training) for module in self.model.modules()]
+        self.model.eval()
+        try:
+            prediction = self.model(masked_image.to(device), mask.to(device))
+        finally:
+            for module, training in modes:
+                module.training = training
+        return prediction.float().clamp(0, 1).to(masked_image.device)
