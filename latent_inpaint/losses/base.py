@@ -1,0 +1,55 @@
+"""What every loss has in common: the term of an objective, and the checks of its arguments."""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor, nn
+
+from latent_inpaint.models.output import InpaintingOutput
+
+
+class LossTerm(nn.Module):
+    """One term of an objective: a weight, and a value that `forward` computes from a lazy output.
+
+    Args:
+        weight: factor of the term in the objective, finite and at least 0; 0 switches the term off.
+
+    Raises:
+        ValueError: weight is negative or not finite.
+    """
+
+    def __init__(self, weight: float = 1.0) -> None:
+        super().__init__()
+        self.weight = non_negative("weight", weight)
+
+    def forward(self, output: InpaintingOutput) -> Tensor:
+        """The term's value without its weight, a scalar tensor."""
+        raise NotImplementedError
+
+    def extra_repr(self) -> str:
+        """The weight, as it is shown by `print`."""
+        return f"weight={self.weight}"
+
+
+def non_negative(name: str, value: float) -> float:
+    """`value` as a float, or a ValueError naming the argument unless it is finite and at least 0."""
+    number = float(value)
+    if not math.isfinite(number) or number < 0:
+        raise ValueError(f"{name} must be finite and at least 0, got {value}")
+    return number
+
+
+def check_same_shape(name: str, tensor: Tensor, other_name: str, other: Tensor) -> None:
+    """Raise a ValueError unless the two tensors have one shape: broadcasting would hide a mistake."""
+    if tensor.shape != other.shape:
+        raise ValueError(
+            f"{name} and {other_name} must have one shape, got {list(tensor.shape)} and {list(other.shape)}"
+        )
+
+
+def check_hole(hole: Tensor, image: Tensor) -> None:
+    """Raise a ValueError unless `hole` is `[B, 1, H, W]` for a tensor `image` of shape `[B, C, H, W]`."""
+    expected = [image.shape[0], 1, *image.shape[-2:]]
+    if list(hole.shape) != expected:
+        raise ValueError(f"hole must have the shape {expected}, got {list(hole.shape)}")

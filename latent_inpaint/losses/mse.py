@@ -1,0 +1,27 @@
+"""Mean squared error in pixels: what the autoencoder is trained with (thesis, section 3, stage 1)."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn import functional
+
+from latent_inpaint.losses.base import LossTerm, check_same_shape
+from latent_inpaint.models.output import InpaintingOutput
+
+
+def pixel_mse(prediction: Tensor, target: Tensor) -> Tensor:
+    """`mean (x̂ − x)²` of two tensors of the same shape.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    check_same_shape("prediction", prediction, "target", target)
+    return functional.mse_loss(prediction, target)
+
+
+class PixelMSE(LossTerm):
+    """`pixel_mse` between the prediction and the true picture, over the whole picture."""
+
+    def forward(self, output: InpaintingOutput) -> Tensor:
+        """Mean squared difference of `output.prediction` and `output.image`."""
+        return pixel_mse(output.prediction, output.image)

@@ -1,0 +1,58 @@
+"""The objective: a weighted sum of named loss terms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from latent_inpaint.losses.base import LossTerm
+from latent_inpaint.models.output import InpaintingOutput
+
+
+class NonFiniteLossError(ArithmeticError):
+    """A loss term is NaN or infinite; `term` is its name, `value` what it was."""
+
+    def __init__(self, term: str, value: float) -> None:
+        super().__init__(f"loss term {term!r} is {value}: the step is not taken")
+        self.term = term
+        self.value = value
+
+
+class Objective(nn.Module):
+    """Sum of named terms, each times its weight.
+
+    Args:
+        terms: the terms by name; `None` leaves one out: so a configuration drops an inherited term.
+
+    Raises:
+        TypeError: a term is no LossTerm.
+        ValueError: there is no term of positive weight.
+    """
+
+    def __init__(self, terms: Mapping[str, LossTerm | None]) -> None:
+        super().__init__()
+        for name, term in terms.items():
+            if term is not None and not isinstance(term, LossTerm):
+                raise TypeError(f"terms: {name!r} must be a LossTerm or None, got {type(term).__name__}")
+        self.terms = nn.ModuleDict({name: term for name, term in terms.items() if term is not None})
+        if not any(term.weight for term in self.terms.values()):
+            raise ValueError(
+                f"terms: an objective needs a term of positive weight, got {sorted(terms) or 'no term'}"
+            )
+
+    def forward(self, output: InpaintingOutput) -> tuple[Tensor, dict[str, Tensor]]:
+        """The objective `Σ weight·value` and each term's value, detached and without its weight.
+
+        Terms of weight 0 are not computed and not in the dictionary.
+
+        Raises:
+            NonFiniteLossError: a term is NaN or infinite.
+        """
+        values = {name: term(output) for name, term in self.terms.items() if term.weight}
+        for name, value in values.items():
+            if not torch.isfinite(value):
+                raise NonFiniteLossError(name, value.item())
+        total = torch.stack([self.terms[name].weight * value for name, value in values.items()]).sum()
+        return total, {name: value.detach() for name, value in values.items()}

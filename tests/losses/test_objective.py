@@ -1,0 +1,48 @@
+import pytest
+import torch
+
+from latent_inpaint.losses import LatentL1, LossTerm, NonFiniteLossError, Objective, PixelL1, PixelMSE
+
+
+class Explodes(LossTerm):
+    def forward(self, output):
+        return torch.tensor(float("nan"))
+
+
+def test_total_is_the_weighted_sum_and_the_parts_are_unweighted(output):
+    output.prediction.requires_grad_()
+    objective = Objective({"pixels": PixelL1(weight=3), "latent": LatentL1(weight=1e-4)})
+    total, values = objective(output)
+    assert list(values) == ["pixels", "latent"]
+    torch.testing.assert_close(values["pixels"], PixelL1()(output).detach())
+    torch.testing.assert_close(total, 3 * values["pixels"] + 1e-4 * values["latent"])
+    assert total.requires_grad
+    assert not values["pixels"].requires_grad
+
+
+def test_terms_of_no_weight_are_not_computed(output):
+    total, values = Objective({"off": Explodes(weight=0), "gone": None, "on": PixelMSE()})(output)
+    assert list(values) == ["on"]
+    assert total == values["on"]
+
+
+@pytest.mark.parametrize("terms", [{}, {"off": LatentL1(weight=0)}, {"gone": None}])
+def test_objective_without_a_term_is_refused(terms):
+    with pytest.raises(ValueError, match="an objective needs a term of positive weight"):
+        Objective(terms)
+
+
+def test_what_is_no_term_is_refused():
+    with pytest.raises(TypeError, match="'loss' must be a LossTerm or None, got MSELoss"):
+        Objective({"loss": torch.nn.MSELoss()})
+
+
+def test_non_finite_term_is_named(output):
+    with pytest.raises(NonFiniteLossError, match="loss term 'bad' is nan") as caught:
+        Objective({"fine": LatentL1(), "bad": Explodes()})(output)
+    assert caught.value.term == "bad"
+
+
+def test_bare_term_says_that_it_computes_nothing(output):
+    with pytest.raises(NotImplementedError):
+        LossTerm()(output)
