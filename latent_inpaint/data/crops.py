@@ -1,0 +1,75 @@
+"""Deterministic square crops, applied alike to a picture and to a mask of the picture's size."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from PIL import Image
+
+Anchor = tuple[float, float]
+CENTRE: Anchor = (0.5, 0.5)
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A square window of a resized picture.
+
+    Attributes:
+        picture: height and width of the picture.
+        resized: height and width to which it is resized first.
+        top: first row of the window in the resized picture.
+        left: first column of the window.
+        size: side of the window in pixels.
+    """
+
+    picture: tuple[int, int]
+    resized: tuple[int, int]
+    top: int
+    left: int
+    size: int
+
+    @classmethod
+    def of(
+        cls, picture: tuple[int, int], size: int, short_side: int | None = None, anchor: Anchor = CENTRE
+    ) -> "Crop":
+        """The crop at a relative position, (0, 0) top left to (1, 1) bottom right.
+
+        Args:
+            picture: height and width of the picture.
+            size: side of the crop.
+            short_side: the picture is resized so that its short side has this length; None keeps the size
+                unless it is smaller than the crop.
+            anchor: where the crop lies, as fractions of the room in y and x.
+        """
+        if short_side is not None and short_side < size:
+            raise ValueError(f"short_side: expected at least the crop's size {size}, got {short_side}")
+        target = short_side or max(size, min(picture))
+        scale = target / min(picture)
+        height, width = (max(size, round(side * scale)) for side in picture)
+        top, left = (round((side - size) * at) for side, at in zip((height, width), anchor))
+        return cls(picture, (height, width), top, left, size)
+
+    def image(self, image: np.ndarray) -> np.ndarray:
+        """uint8 `[H, W, 3]` to `[size, size, 3]`; resized with an antialiased bicubic filter."""
+        if self.resized != self.picture:
+            size = (self.resized[1], self.resized[0])
+            image = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
+        return self._window(image)
+
+    def mask(self, mask: np.ndarray) -> np.ndarray:
+        """Bool `[H, W]` to `[size, size]`; a reduced pixel is hole when any part of it is.
+
+        Raises:
+            ValueError: the mask has not the picture's size.
+        """
+        if mask.shape != self.picture:
+            expected, got = (f"{width}×{height}" for height, width in (self.picture, mask.shape))
+            raise ValueError(f"mask: expected the picture's size {expected} (width × height), got {got}")
+        if self.resized != self.picture:
+            size = (self.resized[1], self.resized[0])
+            filter_ = cv2.INTER_NEAREST if self.resized[0] > self.picture[0] else cv2.INTER_AREA
+            mask = cv2.resize(mask.astype(np.float32), size, interpolation=filter_) > 0
+        return self._window(mask)
+
+    def _window(self, array: np.ndarray) -> np.ndarray:
+        return array[self.top : self.top + self.size, self.left : self.left + self.size]

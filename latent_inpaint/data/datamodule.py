@@ -1,0 +1,229 @@
+"""The Lightning data module: endless resumable training batches, fixed validation batches."""
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import cv2
+import torch
+import torch.distributed as dist
+from pytorch_lightning import LightningDataModule
+from torch.utils.data import DataLoader, Dataset, Subset
+
+from latent_inpaint.data import Batch
+from latent_inpaint.data.datasets import PictureReader, TrainDataset, Transform, ValDataset, collate
+from latent_inpaint.data.layouts import Layout, Splits
+from latent_inpaint.data.listing import Listing, existing_folder, read_file_list
+from latent_inpaint.data.mask_sources import MaskSource, as_mask_source
+from latent_inpaint.data.masks import MaskGenerator
+from latent_inpaint.data.sampler import EndlessBatches
+
+log = logging.getLogger(__name__)
+
+
+class InpaintingDataModule(LightningDataModule):
+    """Crops of pictures with hole masks.
+
+    Training: an endless loader without a length; a sample depends only on (seed, epoch, index). The training
+    module adds the number of pictures of a step, of all processes together, to `images_seen`; this is what
+    the checkpoint keeps, and an iteration of the loader starts there. Validation: fixed crops with one fixed
+    mask each. Several processes get disjoint parts of both, so the trainer must not insert samplers.
+
+    Args:
+        layout: finds the pictures.
+        train_transform: augmentation, uint8 `[H, W, 3]` and a generator to uint8 `[size, size, 3]`.
+        train_masks: generator of the training masks.
+        val_masks: generator of the validation masks, seeded by (seed, index), or a source of masks.
+        root: the data folder; null for data that have none.
+        size: side of the crops in pixels.
+        batch_size: pictures per batch and process.
+        num_workers: processes that prepare batches; 0 prepares them in the main process.
+        seed: of order, augmentation and masks.
+        subset: number of validation pictures, chosen by the hash of their names; null for all.
+        train_subset: number of training pictures, likewise.
+        val_list: text file with the validation pictures, paths relative to `root`; null for the layout's.
+        train_list: text file with the training pictures, likewise.
+        val_short_side: validation pictures are first resized to this short side; null crops them as they are.
+        short_side_limit: pictures with a short side above this many crop sizes are reduced to it when they
+            are read; null reads all in full.
+        cache_mb: decoded training pictures kept in memory, per worker.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        train_transform: Transform,
+        train_masks: MaskGenerator,
+        val_masks: MaskGenerator | MaskSource,
+        root: str | None = None,
+        size: int = 128,
+        batch_size: int = 16,
+        num_workers: int = 1,
+        seed: int = 0,
+        subset: int | None = None,
+        train_subset: int | None = None,
+        val_list: str | None = None,
+        train_list: str | None = None,
+        val_short_side: int | None = None,
+        short_side_limit: float | None = 4.0,
+        cache_mb: float = 256.0,
+    ) -> None:
+        super().__init__()
+        if num_workers < 0:
+            raise ValueError(f"num_workers: expected 0 or more, got {num_workers}")
+        if short_side_limit is not None and short_side_limit < 1:
+            raise ValueError(f"short_side_limit: expected null or at least 1, got {short_side_limit}")
+        self.layout = layout
+        self.train_transform = train_transform
+        self.train_masks = train_masks
+        self.val_masks = as_mask_source(val_masks, seed)
+        self.root = root
+        self.size = size
+        self.batch_size = batch_size
+        self.num_workers = num_workers
+        self.seed = seed
+        self.subset = subset
+        self.train_subset = train_subset
+        self.val_list = val_list
+        self.train_list = train_list
+        self.val_short_side = val_short_side
+        self.max_short_side = None if short_side_limit is None else round(short_side_limit * size)
+        self.cache_mb = cache_mb
+        self.images_seen = 0
+
+    @cached_property
+    def splits(self) -> Splits:
+        """The pictures, after file lists and subsets."""
+        found = self.layout.splits(self.root)
+        train = _listed(self.train_list, self.root, found.train).subset(self.train_subset)
+        val = _listed(self.val_list, self.root, found.val).subset(self.subset)
+        log.info("data: %s: %d training, %d validation pictures", found.description, len(train), len(val))
+        return Splits(train, val, found.anchors, found.description)
+
+    @cached_property
+    def _train_reader(self) -> PictureReader:
+        return PictureReader(self.splits.train, self.max_short_side, self.cache_mb)
+
+    @cached_property
+    def _val_reader(self) -> PictureReader:
+        return PictureReader(self.splits.val, self.max_short_side)
+
+    def setup(self, stage: str | None = None) -> None:
+        """Lists the pictures, so that a missing or empty folder is reported before anything else starts."""
+        _ = self.splits
+
+    def train_dataset(self) -> TrainDataset:
+        """Samples by (epoch, index)."""
+        if not len(self.splits.train):
+            raise ValueError(f"no training pictures in {self.splits.train.root} ({self.splits.description})")
+        return TrainDataset(self._train_reader, self.train_transform, self.train_masks, self.seed)
+
+    def val_dataset(self) -> ValDataset:
+        """Fixed samples by index."""
+        anchors = self.splits.anchors
+        if not len(self.splits.val):
+            raise ValueError(f"no validation pictures in {self.splits.val.root} ({self.splits.description})")
+        return ValDataset(self._val_reader, self.val_masks, self.size, self.val_short_side, anchors)
+
+    def train_dataloader(self) -> DataLoader:
+        """An endless loader of `Batch`, from picture `images_seen` on."""
+        dataset = self.train_dataset()
+        rank, world_size = _process()
+        order = EndlessBatches(
+            len(self.splits.train), self.batch_size, self.seed, lambda: self.images_seen, rank, world_size
+        )
+        return self._loader(dataset, batch_sampler=order)
+
+    def val_dataloader(self) -> "ReadableBatches":
+        """Every validation sample of this process once, in order."""
+        rank, world_size = _process()
+        dataset = self.val_dataset()
+        part = Subset(dataset, range(rank, len(dataset), world_size))
+        return ReadableBatches(self._loader(part, batch_size=self.batch_size), self.splits.val)
+
+    def _loader(self, dataset: Dataset, **order: Any) -> DataLoader:
+        return DataLoader(
+            dataset,
+            num_workers=self.num_workers,
+            collate_fn=collate,
+            pin_memory=torch.cuda.is_available(),
+            persistent_workers=self.num_workers > 0,
+            worker_init_fn=_use_one_thread,
+            **order,
+        )
+
+    def state_dict(self) -> dict[str, int]:
+        """The position in the training data, for the checkpoint."""
+        return {"images_seen": self.images_seen}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Continues at the checkpoint's position; effective for loaders iterated afterwards."""
+        self.images_seen = int(state_dict["images_seen"])
+
+    def fingerprint(self) -> str:
+        """SHA-256 of what determines the training pictures: files, size, augmentation, seed, batch size."""
+        facts = {
+            "files": self.splits.train.hash(),
+            "size": self.size,
+            "max_short_side": self.max_short_side,
+            "transform": repr(self.train_transform),
+            "seed": self.seed,
+            "batch_size": self.batch_size,
+        }
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+    def val_file_list_hash(self) -> str:
+        """SHA-256 of the validation pictures' relative names and file sizes, in order."""
+        return self.splits.val.hash()
+
+    def summary(self) -> dict[str, Any]:
+        """Counts of pictures and the files that could not be read so far, by name."""
+        return {
+            "description": self.splits.description,
+            "train_pictures": len(self.splits.train),
+            "val_pictures": len(self.splits.val),
+            "val_crops": len(self.splits.val) * len(self.splits.anchors),
+            "train_unreadable": self._train_reader.unreadable(),
+            "val_unreadable": self._val_reader.unreadable(),
+        }
+
+
+class ReadableBatches:
+    """A sized loader without the batches of which no picture could be read; an error when none is left."""
+
+    def __init__(self, loader: DataLoader, listing: Listing) -> None:
+        self.loader = loader
+        self.listing = listing
+
+    def __len__(self) -> int:
+        return len(self.loader)
+
+    def __iter__(self) -> Iterator[Batch]:
+        empty = len(self.loader) > 0
+        for batch in self.loader:
+            if batch is not None:
+                empty = False
+                yield batch
+        if empty:
+            raise RuntimeError(f"none of the {len(self.listing)} pictures in {self.listing.root} can be read")
+
+
+def _listed(file_list: str | None, root: str | None, otherwise: Listing) -> Listing:
+    if file_list is None:
+        return otherwise
+    return read_file_list(file_list, otherwise.root if root is None else existing_folder(Path(root)))
+
+
+def _process() -> tuple[int, int]:
+    """Rank of this process and number of processes."""
+    if dist.is_available() and dist.is_initialized():
+        return dist.get_rank(), dist.get_world_size()
+    return 0, 1
+
+
+def _use_one_thread(worker: int) -> None:
+    cv2.setNumThreads(0)

@@ -1,0 +1,147 @@
+"""Datasets of pictures with masks, without Lightning."""
+
+import logging
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from latent_inpaint.data import Batch
+from latent_inpaint.data.crops import CENTRE, Anchor, Crop
+from latent_inpaint.data.listing import Listing
+from latent_inpaint.data.mask_sources import MaskSource
+from latent_inpaint.data.masks import MaskGenerator
+from latent_inpaint.data.photos import UnreadablePicture, read_picture
+from latent_inpaint.data.sampler import SampleKey
+from latent_inpaint.data.seeding import Stream, generator_for
+
+log = logging.getLogger(__name__)
+
+Transform = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+
+
+def to_sample(image: np.ndarray, mask: np.ndarray, name: str) -> Batch:
+    """uint8 `[H, W, 3]` and bool `[H, W]` as one unbatched sample."""
+    pixels = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).float() / 255
+    return Batch(pixels, torch.from_numpy(np.ascontiguousarray(mask[None])).float(), name)  # type: ignore[arg-type]
+
+
+def collate(samples: Sequence[Batch | None]) -> Batch | None:
+    """Stacks samples; unreadable ones (None) are left out, and a batch without any other is None."""
+    readable = [sample for sample in samples if sample is not None]
+    if not readable:
+        return None
+    images, masks, names = zip(*readable)
+    return Batch(torch.stack(images), torch.stack(masks), list(names))
+
+
+class PictureReader:
+    """Reads the pictures of a listing and remembers, across worker processes, which are unreadable.
+
+    Args:
+        listing: the files.
+        max_short_side: larger pictures are reduced to this short side (see `read_picture`).
+        cache_mb: keep decoded pictures until they take this much memory, per process; 0 keeps none.
+    """
+
+    def __init__(self, listing: Listing, max_short_side: int | None = None, cache_mb: float = 0) -> None:
+        self.listing = listing
+        self.max_short_side = max_short_side
+        self._unreadable = torch.zeros(len(listing), dtype=torch.bool).share_memory_()
+        self._cache: dict[int, np.ndarray] = {}
+        self._cache_room = cache_mb * 2**20
+
+    def __len__(self) -> int:
+        return len(self.listing)
+
+    def read(self, index: int) -> np.ndarray | None:
+        """uint8 `[H, W, 3]`, or None for an unreadable file: the first time with a warning that names it."""
+        if self._unreadable[index]:
+            return None
+        if index in self._cache:
+            return self._cache[index]
+        try:
+            picture = read_picture(self.listing.path(index), self.max_short_side)
+        except UnreadablePicture as error:
+            self._unreadable[index] = True
+            log.warning("skipped: %s", error)
+            return None
+        if picture.nbytes <= self._cache_room:
+            self._cache[index] = picture
+            self._cache_room -= picture.nbytes
+        return picture
+
+    def unreadable(self) -> list[str]:
+        """Names of the files that turned out to be unreadable so far."""
+        return [self.listing.names[i] for i in torch.nonzero(self._unreadable).flatten().tolist()]
+
+
+class TrainDataset(Dataset):
+    """Augmented crops with random masks; sample (epoch, index) depends on nothing but these and the seed.
+
+    An unreadable picture is replaced by the next one in the listing that can be read, drawn with the
+    random numbers of the sample that it stands in for.
+    """
+
+    def __init__(self, reader: PictureReader, transform: Transform, masks: MaskGenerator, seed: int) -> None:
+        self.reader = reader
+        self.transform = transform
+        self.masks = masks
+        self.seed = seed
+
+    def __getitem__(self, key: SampleKey) -> Batch:
+        epoch, index = key
+        picture, name = self._readable_from(index)
+        image = self.transform(picture, generator_for(Stream.AUGMENTATION, self.seed, epoch, index))
+        mask = self.masks(generator_for(Stream.MASK, self.seed, epoch, index))
+        if mask.shape != image.shape[:2]:
+            raise ValueError(f"train_masks: expected the crop's size {image.shape[:2]}, got {mask.shape}")
+        return to_sample(image, mask, name)
+
+    def _readable_from(self, index: int) -> tuple[np.ndarray, str]:
+        total = len(self.reader)
+        for candidate in (number % total for number in range(index, index + total)):
+            picture = self.reader.read(candidate)
+            if picture is not None:
+                return picture, self.reader.listing.names[candidate]
+        raise RuntimeError(f"none of the {total} pictures in {self.reader.listing.root} can be read")
+
+
+class ValDataset(Dataset):
+    """Fixed crops with one fixed mask each; an unreadable picture gives None (see `collate`).
+
+    Args:
+        reader: the validation pictures.
+        masks: gives sample `index` its mask.
+        size: side of the crops.
+        short_side: pictures are first resized to this short side; None keeps their size.
+        anchors: where the crops of each picture lie; the crops of one picture are consecutive samples.
+    """
+
+    def __init__(
+        self,
+        reader: PictureReader,
+        masks: MaskSource,
+        size: int,
+        short_side: int | None = None,
+        anchors: Sequence[Anchor] = (CENTRE,),
+    ) -> None:
+        self.reader = reader
+        self.masks = masks
+        self.size = size
+        self.short_side = short_side
+        self.anchors = tuple(anchors)
+
+    def __len__(self) -> int:
+        return len(self.reader) * len(self.anchors)
+
+    def __getitem__(self, index: int) -> Batch | None:
+        number, view = divmod(index, len(self.anchors))
+        picture = self.reader.read(number)
+        if picture is None:
+            return None
+        name = self.reader.listing.names[number]
+        crop = Crop.of(picture.shape[:2], self.size, self.short_side, self.anchors[view])
+        mask = self.masks.mask(index, name, crop)
+        return to_sample(crop.image(picture), mask, name if len(self.anchors) == 1 else f"{name}#{view}")

@@ -1,0 +1,135 @@
+"""Lists of picture files: recursive, keyed on the path relative to the data folder."""
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from latent_inpaint.data.photos import EXTENSIONS
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Files of a folder.
+
+    Attributes:
+        root: the data folder.
+        names: paths relative to it, with `/`, sorted.
+        sizes: int64 `[n]`, bytes of each file.
+    """
+
+    root: Path
+    names: Sequence[str]
+    sizes: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def path(self, index: int) -> Path:
+        """The full path of a file."""
+        return self.root / self.names[index]
+
+    def select(self, indices: Sequence[int]) -> "Listing":
+        """The files at `indices`, in that order."""
+        names = [self.names[i] for i in indices]
+        return Listing(self.root, names, self.sizes[np.asarray(indices, dtype=np.int64)])
+
+    def subset(self, count: int | None) -> "Listing":
+        """`count` files chosen by the hash of their name: the same for everybody, whatever the seed.
+
+        None, or a count above the number of files, keeps all.
+        """
+        if count is None or count >= len(self):
+            return self
+        if count < 1:
+            raise ValueError(f"subset: expected at least 1 picture, got {count}")
+        chosen = sorted(range(len(self)), key=lambda i: name_hash(self.names[i]))[:count]
+        return self.select(sorted(chosen))
+
+    def hash(self) -> str:
+        """SHA-256 of names and sizes, in order; the folder's place does not enter."""
+        digest = hashlib.sha256()
+        for name, size in zip(self.names, self.sizes):
+            digest.update(f"{name}\t{size}\n".encode("utf-8", "surrogateescape"))
+        return digest.hexdigest()
+
+
+def name_hash(name: str) -> int:
+    """A 64-bit hash of a relative path, the same on every machine."""
+    return int.from_bytes(hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()[:8], "big")
+
+
+def list_pictures(root: str | Path) -> Listing:
+    """Finds the pictures (JPEG, PNG, WebP by their extension) below a folder; hidden files are left out.
+
+    Raises:
+        FileNotFoundError: the folder does not exist.
+        ValueError: it holds no picture.
+    """
+    root = existing_folder(root)
+    found = sorted(_walk(str(root), "", set()))
+    if not found:
+        raise ValueError(f"no pictures in {root}: looked for {', '.join(EXTENSIONS)} at any depth")
+    names, sizes = zip(*found)
+    return Listing(root, list(names), np.array(sizes, dtype=np.int64))
+
+
+def existing_folder(root: str | Path, argument: str = "data.root") -> Path:
+    """`root` as a path, or an error that names the argument."""
+    path = Path(root).expanduser()
+    if not path.is_dir():
+        what = "is not a folder" if path.exists() else "does not exist"
+        raise FileNotFoundError(f"{argument}: expected a folder with pictures, {path} {what}")
+    return path
+
+
+def _walk(folder: str, prefix: str, linked: set[str]) -> Iterator[tuple[str, int]]:
+    """Yields relative name and size; `linked` keeps links to folders from being followed in circles."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir():
+                if entry.is_symlink():
+                    target = os.path.realpath(entry.path)
+                    if target in linked or os.path.realpath(folder).startswith(target):
+                        continue
+                    linked.add(target)
+                yield from _walk(entry.path, f"{prefix}{entry.name}/", linked)
+            elif entry.name.lower().endswith(EXTENSIONS) and entry.is_file():
+                yield prefix + entry.name, entry.stat().st_size
+
+
+def read_file_list(path: str | Path, root: Path) -> Listing:
+    """The pictures named in a text file: a relative path per line, whatever follows white space is ignored.
+
+    Lines as in Places365's own lists (`/a/airfield/00000001.jpg 0`) are understood: a leading slash and an
+    index after the path are dropped. The order is the file's.
+
+    Raises:
+        FileNotFoundError: the list, or a picture that it names, does not exist.
+        ValueError: an empty list, or a path that leaves the data folder.
+    """
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise FileNotFoundError(f"file list {path} does not exist")
+    lines = path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    names = [_listed_name(line) for line in lines if line.strip()]
+    if not names:
+        raise ValueError(f"file list {path} is empty: expected one relative path per line")
+    for name in names:
+        if ".." in name.split("/"):
+            raise ValueError(f"file list {path}: {name} leaves the data folder")
+    missing = [name for name in names if not (root / name).is_file()]
+    if missing:
+        count = f"{len(missing)} of {len(names)}"
+        raise FileNotFoundError(f"file list {path}: {count} are not in {root}, first {missing[0]}")
+    return Listing(root, names, np.array([(root / name).stat().st_size for name in names], dtype=np.int64))
+
+
+def _listed_name(line: str) -> str:
+    name, _, index = line.strip().rpartition(" ")
+    return (name.rstrip() if name and index.isdigit() else line.strip()).lstrip("/")

@@ -1,0 +1,47 @@
+"""Where the masks of an evaluation come from: one fixed mask per sample."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+
+from latent_inpaint.data.crops import Crop
+from latent_inpaint.data.masks import MaskGenerator
+from latent_inpaint.data.seeding import Stream, generator_for
+
+
+class MaskSource(ABC):
+    """Gives each evaluation sample its mask."""
+
+    @abstractmethod
+    def mask(self, index: int, name: str, crop: Crop) -> np.ndarray:
+        """The hole of one sample.
+
+        Args:
+            index: number of the sample in the evaluation set.
+            name: the picture's path relative to the data folder.
+            crop: which part of the picture is evaluated.
+
+        Returns:
+            bool `[crop.size, crop.size]`, True = hole.
+        """
+
+
+@dataclass(frozen=True)
+class SeededMasks(MaskSource):
+    """Draws the mask of sample `index` with a generator seeded by (seed, index)."""
+
+    generator: MaskGenerator
+    seed: int
+
+    def mask(self, index: int, name: str, crop: Crop) -> np.ndarray:
+        """See `MaskSource.mask`; raises ValueError when the generator's size is not the crop's."""
+        mask = self.generator(generator_for(Stream.EVALUATION_MASK, self.seed, index=index))
+        if mask.shape != (crop.size, crop.size):
+            raise ValueError(f"masks: expected size {crop.size} (data.size), the generator gave {mask.shape}")
+        return mask
+
+
+def as_mask_source(masks: MaskSource | MaskGenerator, seed: int) -> MaskSource:
+    """A generator becomes a source that is seeded per sample; a source stays as it is."""
+    return masks if isinstance(masks, MaskSource) else SeededMasks(masks, seed)

@@ -1,0 +1,87 @@
+"""Training crops and augmentations by albumentations, driven by the sample's own random generator."""
+
+import os
+import random
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # no look-up on the network at import
+
+import albumentations as A
+
+_P = 0.5
+
+
+@dataclass(frozen=True)
+class CropFlip:
+    """A random `size`² crop and a horizontal flip; smaller pictures are first enlarged to fit.
+
+    Called with a uint8 picture `[H, W, 3]` and a `numpy.random.Generator`; returns uint8 `[size, size, 3]`.
+    """
+
+    size: int
+
+    @cached_property
+    def _pipeline(self) -> A.Compose:
+        return A.Compose([A.RandomCrop(self.size, self.size), A.HorizontalFlip(p=_P)])
+
+    def __call__(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Augments one picture."""
+        return _apply(self._pipeline, enlarge_to_fit(image, self.size), rng)
+
+
+@dataclass(frozen=True)
+class Distortions:
+    """LaMa's "distortions" (its configuration abl-04): geometric and colour changes, crop and flip.
+
+    Perspective 0–0.06; affine with scale 0.7–1.3 per axis, rotation ±40°, shear ±0.1°; optical distortion;
+    crop; flip; CLAHE; brightness and contrast ±0.2; hue ±5, saturation ±30, value ±5. Each but the crop with
+    probability ½, borders reflected or replicated as in the original.
+
+    Called with a uint8 picture `[H, W, 3]` and a `numpy.random.Generator`; returns uint8 `[size, size, 3]`.
+    """
+
+    size: int
+
+    @cached_property
+    def _pipeline(self) -> A.Compose:
+        return A.Compose(
+            [
+                A.Perspective(scale=(0.0, 0.06), border_mode=cv2.BORDER_REPLICATE, p=_P),
+                A.Affine(
+                    scale={"x": (0.7, 1.3), "y": (0.7, 1.3)},
+                    rotate=(-40, 40),
+                    shear=(-0.1, 0.1),
+                    border_mode=cv2.BORDER_REFLECT_101,
+                    p=_P,
+                ),
+                A.OpticalDistortion(distort_limit=0.05, border_mode=cv2.BORDER_REFLECT_101, p=_P),
+                A.RandomCrop(self.size, self.size),
+                A.HorizontalFlip(p=_P),
+                A.CLAHE(p=_P),
+                A.RandomBrightnessContrast(brightness_limit=0.2, contrast_limit=0.2, p=_P),
+                A.HueSaturationValue(hue_shift_limit=5, sat_shift_limit=30, val_shift_limit=5, p=_P),
+            ]
+        )
+
+    def __call__(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Augments one picture."""
+        return _apply(self._pipeline, enlarge_to_fit(image, self.size), rng)
+
+
+def enlarge_to_fit(image: np.ndarray, size: int) -> np.ndarray:
+    """Enlarges `[H, W, 3]` (bicubic) so that its short side is `size`; larger pictures stay as they are."""
+    short = min(image.shape[:2])
+    if short >= size:
+        return image
+    height, width = (max(size, round(side * size / short)) for side in image.shape[:2])
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_CUBIC)
+
+
+def _apply(pipeline: A.Compose, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    # One shared pair of generators: set_random_seed would start every transform in the same state.
+    pipeline.set_random_state(rng, random.Random(int(rng.integers(2**63))))
+    return pipeline(image=image)["image"]
