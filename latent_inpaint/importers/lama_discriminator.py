@@ -17,8 +17,8 @@ def load_discriminator(state_dict: Mapping[str, Tensor]) -> PatchDiscriminator:
     """The discriminator of a published LaMa checkpoint, its size read off the weights, in train mode.
 
     Args:
-        state_dict: keys `model<i>.<j>.…`, with or without the prefix `discriminator.`; other networks' keys in a
-            whole checkpoint's state are skipped.
+        state_dict: keys `model<i>.<j>.…`, with or without the prefix `discriminator.`; the keys of
+            other networks in a whole checkpoint are skipped.
 
     Raises:
         ValueError: there are no discriminator keys, or they are not those of LaMa's patch discriminator.

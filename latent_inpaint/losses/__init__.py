@@ -1,19 +1,38 @@
 """Losses: one file each, a pure function and a thin term around it; each cites its equation. No Lightning."""
 
+from latent_inpaint.losses.adversarial import (
+    Adversarial,
+    DiscriminatorObjective,
+    discriminator_loss,
+    generator_loss,
+    r1_penalty,
+)
+from latent_inpaint.losses.adversarial_output import AdversarialOutput, LatentSpace, PixelSpace
 from latent_inpaint.losses.base import LossTerm
+from latent_inpaint.losses.feature_matching import FeatureMatching, feature_matching_loss
 from latent_inpaint.losses.latent_l1 import LatentL1, latent_l1
 from latent_inpaint.losses.mse import PixelMSE, pixel_mse
 from latent_inpaint.losses.objective import NonFiniteLossError, Objective
 from latent_inpaint.losses.pixel_l1 import PixelL1, pixel_l1
 
 __all__ = [
+    "Adversarial",
+    "AdversarialOutput",
+    "DiscriminatorObjective",
+    "FeatureMatching",
     "LatentL1",
+    "LatentSpace",
     "LossTerm",
     "NonFiniteLossError",
     "Objective",
     "PixelL1",
     "PixelMSE",
+    "PixelSpace",
+    "discriminator_loss",
+    "feature_matching_loss",
+    "generator_loss",
     "latent_l1",
     "pixel_l1",
     "pixel_mse",
+    "r1_penalty",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import torch
 from torch import Tensor, nn
 
 from latent_inpaint.models.output import InpaintingOutput
@@ -53,3 +54,8 @@ def check_hole(hole: Tensor, image: Tensor) -> None:
     expected = [image.shape[0], 1, *image.shape[-2:]]
     if list(hole.shape) != expected:
         raise ValueError(f"hole must have the shape {expected}, got {list(hole.shape)}")
+
+
+def at_least_float32(tensor: Tensor) -> Tensor:
+    """A half precision tensor in float32, where sums and exponentials are sound; any other as it is."""
+    return tensor if tensor.dtype == torch.float64 else tensor.float()

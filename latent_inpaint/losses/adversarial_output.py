@@ -1,0 +1,96 @@
+"""Lazy outputs of a training step against a discriminator, which sees pictures or latents."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from latent_inpaint.models.inpainter import LatentInpainter
+from latent_inpaint.models.output import InpaintingOutput
+
+
+class Space(Protocol):
+    """What of an output a discriminator sees."""
+
+    def real(self, output: InpaintingOutput) -> Tensor:
+        """The truth, `[B, C, H, W]`."""
+
+    def fake(self, output: InpaintingOutput) -> Tensor:
+        """What the network makes, `[B, C, H, W]`, with gradients."""
+
+
+class PixelSpace:
+    """The discriminator compares pictures, as in LaMa: the decoder runs."""
+
+    def real(self, output: InpaintingOutput) -> Tensor:
+        """True pictures, `[B, 3, H, W]` in [0, 1]."""
+        return output.image
+
+    def fake(self, output: InpaintingOutput) -> Tensor:
+        """Predictions, `[B, 3, H, W]` in [0, 1]."""
+        return output.prediction
+
+
+class LatentSpace:
+    """The discriminator compares latents: the decoder is not run."""
+
+    def real(self, output: InpaintingOutput) -> Tensor:
+        """Latents of the true pictures, `[B, C, h, w]`."""
+        return output.target_latent
+
+    def fake(self, output: InpaintingOutput) -> Tensor:
+        """Repaired latents, `[B, C, h, w]`."""
+        return output.latent
+
+
+class AdversarialOutput(InpaintingOutput):
+    """An `InpaintingOutput` that also knows what a discriminator says of it, computed when first asked for.
+
+    Args:
+        model: the network.
+        image: true pictures, `[B, 3, H, W]` in [0, 1].
+        mask: `[B, 1, H, W]` in {0, 1}, 1 = hole.
+        discriminator: maps `[B, C, H, W]` to logits and a list of features; in the generator's step its
+            parameters should not require gradients.
+        space: what the discriminator sees.
+    """
+
+    def __init__(
+        self, model: LatentInpainter, image: Tensor, mask: Tensor, discriminator: nn.Module, space: Space
+    ) -> None:
+        super().__init__(model, image, mask)
+        self.discriminator = discriminator
+        self.space = space
+
+    @property
+    def real(self) -> Tensor:
+        """What the discriminator sees of the truth, `[B, C, H, W]`."""
+        return self.space.real(self)
+
+    @property
+    def fake(self) -> Tensor:
+        """What the discriminator sees of the network's work, `[B, C, H, W]`."""
+        return self.space.fake(self)
+
+    @cached_property
+    def _fake_judgement(self) -> tuple[Tensor, list[Tensor]]:
+        return self.discriminator(self.fake)
+
+    @property
+    def fake_logits(self) -> Tensor:
+        """Logits of the network's work, `[B, 1, h, w]`, with gradients."""
+        return self._fake_judgement[0]
+
+    @property
+    def fake_features(self) -> list[Tensor]:
+        """The discriminator's features of the network's work, with gradients."""
+        return self._fake_judgement[1]
+
+    @cached_property
+    def real_features(self) -> list[Tensor]:
+        """The discriminator's features of the truth, without gradient."""
+        with torch.no_grad():
+            return self.discriminator(self.real)[1]

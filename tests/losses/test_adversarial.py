@@ -1,0 +1,204 @@
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch.nn import functional
+
+from latent_inpaint.importers.lama_discriminator import load_discriminator
+from latent_inpaint.losses import pixel_l1
+from latent_inpaint.losses.adversarial import (
+    Adversarial,
+    DiscriminatorObjective,
+    discriminator_loss,
+    generator_loss,
+    r1_penalty,
+)
+from latent_inpaint.losses.adversarial_output import AdversarialOutput, LatentSpace, PixelSpace
+from latent_inpaint.losses.feature_matching import FeatureMatching, feature_matching_loss
+from latent_inpaint.models.discriminator import PatchDiscriminator
+
+FIXTURE = Path(__file__).parents[1] / "fixtures" / "lama_adversarial.safetensors"
+
+
+class Reference:
+    def __init__(self):
+        tensors = load_file(FIXTURE)
+        self.values = {key: tensor for key, tensor in tensors.items() if not key.startswith("weights.")}
+        weights = {key.removeprefix("weights."): tensor for key, tensor in tensors.items()}
+        self.discriminator = load_discriminator(weights)
+        self.real = self.values["real"].requires_grad_()
+        self.real_logits, self.real_features = self.discriminator(self.real)
+        self.fake_logits, self.fake_features = self.discriminator(self.values["fake"])
+
+    def compare(self, key, value):
+        torch.testing.assert_close(value.reshape(1), self.values[key], rtol=0, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def reference():
+    return Reference()
+
+
+def test_generator_loss_equals_lama(reference):
+    reference.compare("generator_adversarial", 10 * generator_loss(reference.fake_logits))
+
+
+def test_feature_matching_equals_lama(reference):
+    reference.compare(
+        "feature_matching", feature_matching_loss(reference.fake_features, reference.real_features)
+    )
+
+
+def test_r1_penalty_equals_lama(reference):
+    reference.compare("r1_penalty_scaled", 0.001 * r1_penalty(reference.real_logits, reference.real))
+
+
+def test_discriminator_loss_equals_lama(reference):
+    loss = discriminator_loss(reference.real_logits, reference.fake_logits, reference.values["mask"])
+    penalty = r1_penalty(reference.real_logits, reference.real)
+    reference.compare("discriminator_loss", loss + 0.001 * penalty)
+
+
+def test_discriminator_objective_equals_lama(reference):
+    values = reference.values
+    total, parts = DiscriminatorObjective(r1_weight=0.001)(
+        reference.discriminator, values["real"], values["fake"], values["mask"]
+    )
+    reference.compare("discriminator_loss", total)
+    reference.compare("r1_penalty_scaled", 0.001 * parts["r1"])
+    torch.testing.assert_close(total, parts["adversarial"] + 0.001 * parts["r1"])
+    total.backward()
+    assert all(p.grad is not None for p in reference.discriminator.parameters())
+
+
+def test_pixel_l1_equals_lama(reference):
+    values = reference.values
+    reference.compare("l1_known10_missing0", pixel_l1(values["fake"], values["real"], values["mask"], 10, 0))
+
+
+def test_undecided_logits_cost_log_2():
+    logits = torch.zeros(2, 1, 3, 3)
+    assert generator_loss(logits).item() == pytest.approx(math.log(2))
+    assert discriminator_loss(logits, logits, torch.ones(2, 1, 9, 9)).item() == pytest.approx(2 * math.log(2))
+
+
+def test_only_the_hole_counts_as_fake(rng):
+    fake = torch.randn(2, 1, 4, 4, generator=rng, requires_grad=True)
+    hole = torch.zeros(2, 1, 16, 16)
+    hole[..., :8] = 1
+    (gradient,) = torch.autograd.grad(discriminator_loss(torch.zeros_like(fake), fake, hole), fake)
+    assert (gradient[..., :2] > 0).all()
+    assert (gradient[..., 2:] < 0).all()
+
+
+def test_losses_have_sound_gradients(loss_tester, rng):
+    real, fake = (torch.randn(2, 1, 4, 4, generator=rng) for _ in range(2))
+    hole = (torch.rand(2, 1, 4, 4, generator=rng) > 0.5).double()
+    loss_tester.check_gradient(lambda x, _: generator_loss(x), fake, real)
+    loss_tester.check_gradient(lambda x, y: discriminator_loss(y, x, hole), fake, real)
+    loss_tester.check_gradient(lambda x, y: discriminator_loss(x, y, hole), real, fake)
+
+
+def test_feature_matching_is_a_sound_loss(loss_tester, output):
+    loss_tester.check(
+        lambda x, y: feature_matching_loss([x, 2 * x], [y, 2 * y]),
+        output.latent,
+        output.image[:, :1, :4, :4].expand(2, 5, 4, 4),
+    )
+
+
+def test_half_precision_logits_are_summed_in_float32(rng):
+    logits = torch.randn(2, 1, 4, 4, generator=rng).bfloat16()
+    assert generator_loss(logits).dtype == torch.float32
+    assert discriminator_loss(logits, logits, torch.ones(2, 1, 4, 4)).dtype == torch.float32
+
+
+def test_r1_penalty_of_a_linear_discriminator_is_its_squared_norm(rng):
+    weights = torch.randn(1, 5, 4, 4, generator=rng)
+    latents = torch.randn(3, 5, 4, 4, generator=rng, requires_grad=True)
+    logits = functional.conv2d(latents, weights)
+    torch.testing.assert_close(r1_penalty(logits, latents), weights.square().sum())
+
+
+def test_r1_penalty_can_be_trained_on(loss_tester, rng):
+    image = torch.randn(2, 2, 4, 4, generator=rng).double()
+    kernel = torch.randn(1, 2, 3, 3, generator=rng)
+
+    def penalty(weights, _):
+        seen = image.clone().requires_grad_()
+        return r1_penalty(functional.softplus(functional.conv2d(seen, weights)), seen)
+
+    loss_tester.check_gradient(penalty, kernel, kernel)
+
+
+def test_bad_arguments_are_refused(rng):
+    logits = torch.zeros(2, 1, 3, 3)
+    with pytest.raises(ValueError, match="real_logits and fake_logits must have one shape"):
+        discriminator_loss(logits, logits[..., 1:], torch.zeros(2, 1, 8, 8))
+    with pytest.raises(ValueError, match=r"hole must have the shape \[2, 1, H, W\], got \[2, 3, 8, 8\]"):
+        discriminator_loss(logits, logits, torch.zeros(2, 3, 8, 8))
+    with pytest.raises(ValueError, match="real_images must require gradients"):
+        r1_penalty(logits, torch.zeros(2, 3, 8, 8))
+    with pytest.raises(ValueError, match="r1_weight must be finite"):
+        DiscriminatorObjective(r1_weight=-1)
+    with pytest.raises(ValueError, match="at least one, got 0 and 0"):
+        feature_matching_loss([], [])
+    with pytest.raises(ValueError, match="got 1 and 2"):
+        feature_matching_loss([logits], [logits, logits])
+    with pytest.raises(ValueError, match=r"features\[0\] and target_features\[0\] must have one shape"):
+        feature_matching_loss([logits], [logits[:1]])
+
+
+class Model:
+    """A model whose decoder tells whether it was run."""
+
+    down_factor = 8
+
+    def __init__(self):
+        self.decoded = 0
+        self.scale = torch.nn.Parameter(torch.ones(()))
+
+    def encode(self, image):
+        return functional.avg_pool2d(image, 8)
+
+    def encode_masked(self, image, mask):
+        return functional.avg_pool2d(image * (1 - mask), 8)
+
+    def refine(self, latent):
+        return self.scale * latent
+
+    def decode(self, latent):
+        self.decoded += 1
+        return functional.interpolate(latent, scale_factor=8)
+
+
+def adversarial_output(rng, space, n_strided):
+    image = torch.rand(2, 3, 64, 64, generator=rng)
+    mask = (torch.rand(2, 1, 64, 64, generator=rng) > 0.5).float()
+    discriminator = PatchDiscriminator(3, width=4, n_layers=2, kernel_size=3, n_strided=n_strided)
+    return AdversarialOutput(Model(), image, mask, discriminator, space)
+
+
+@pytest.mark.parametrize(("space", "decodings"), [(PixelSpace(), 1), (LatentSpace(), 0)])
+def test_terms_work_on_pictures_and_on_latents(rng, space, decodings):
+    output = adversarial_output(rng, space, n_strided=1)
+    value = Adversarial(weight=10)(output) + FeatureMatching(weight=100)(output)
+    value.backward()
+    assert output.model.scale.grad.abs() > 0
+    assert output.model.decoded == decodings
+    assert not any(feature.requires_grad for feature in output.real_features)
+    total, _ = DiscriminatorObjective()(output.discriminator, output.real, output.fake, output.mask)
+    assert torch.isfinite(total)
+
+
+def test_discriminator_step_leaves_the_generator_alone(rng):
+    output = adversarial_output(rng, LatentSpace(), n_strided=1)
+    total, parts = DiscriminatorObjective(r1_weight=0)(
+        output.discriminator, output.real, output.fake, output.mask
+    )
+    total.backward()
+    assert list(parts) == ["adversarial"]
+    assert output.model.scale.grad is None
+    assert output.discriminator.layers[0][0].weight.grad.abs().sum() > 0
