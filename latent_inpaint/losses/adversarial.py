@@ -1,4 +1,4 @@
-"""Non-saturating adversarial loss with R1, only the hole being fake (LaMa, Suvorov et al., 2022, section 2.3).
+"""Non-saturating adversarial loss with R1; only the hole is fake (LaMa, Suvorov et al., 2022, section 2.3).
 
 The same functions serve pictures and latents: nothing here knows what the discriminator sees.
 """
