@@ -54,7 +54,7 @@ class FourierUnit(nn.Module):
 
 
 class SpectralTransform(nn.Module):
-    """Global→global path: 1×1 conv to half the channels, `u + fourier(u)`, 1×1 conv to the output (LFU off)."""
+    """Global→global path: 1×1 conv to half the channels, `u + fourier(u)`, 1×1 conv to the output."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()

@@ -1,0 +1,1 @@
+"""Training: LightningModules, their callbacks and the two-stage run. Knows no command line."""

@@ -1,0 +1,129 @@
+"""What both stages share: an objective, a count of images, an optimizer on what trains, and eval mode on what does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from latent_inpaint.data import Batch
+from latent_inpaint.losses.base import LossTerm
+from latent_inpaint.losses.objective import NonFiniteLossError, Objective
+from latent_inpaint.models.parts import describe
+
+OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
+SchedulerFactory = Callable[[Optimizer], LRScheduler]
+
+
+class TrainingModule(pl.LightningModule):
+    """Base of the training modules.
+
+    Args:
+        model: the network.
+        losses: the objective's terms by name, each with its weight.
+        trainable: dotted names of the parts of `model` that train; an empty name is the whole network. Everything
+            else is frozen: no gradient, and always in eval mode, so that buffers do not change either.
+        optimizer: makes the optimizer from the trainable parameters.
+        scheduler: makes the learning rate's schedule, advanced every step; None keeps the rate constant.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        losses: Mapping[str, LossTerm],
+        trainable: Iterable[str],
+        optimizer: OptimizerFactory,
+        scheduler: SchedulerFactory | None = None,
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.objective = Objective(dict(losses))
+        self.trainable = list(trainable)
+        self.images_seen = 0
+        self._optimizer = optimizer
+        self._scheduler = scheduler
+        self._freeze()
+
+    def _freeze(self) -> None:
+        modules = dict(self.model.named_modules())
+        unknown = [name for name in self.trainable if name not in modules]
+        if unknown or not self.trainable:
+            names = [name for name, _ in self.model.named_children()]
+            raise ValueError(
+                f"trainable must name parts of the network such as {names}, got {self.trainable}"
+            )
+        self.model.requires_grad_(False)
+        for name in self.trainable:
+            modules[name].requires_grad_(True)
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> TrainingModule:
+        """Set the trainable parts to train or eval mode; the frozen rest stays in eval mode."""
+        super().train(mode)
+        self.model.eval()
+        for name in self.trainable:
+            self.model.get_submodule(name).train(mode)
+        return self
+
+    def outputs(self, batch: Batch) -> Any:
+        """What the loss terms look at; stages define it."""
+        raise NotImplementedError
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """One step: the weighted sum of the objective's terms, each logged under its own name."""
+        try:
+            total, terms = self.objective(self.outputs(batch))
+        except NonFiniteLossError as error:
+            error.args = (f"{error}; at step {self.global_step}; the batch is kept in {self._keep(batch)}",)
+            raise
+        self.log("train/loss", total.detach(), prog_bar=True)
+        self.log_dict({f"train/{name}": value for name, value in terms.items()})
+        self._count(batch.image.shape[0])
+        return total
+
+    def _count(self, batch_size: int) -> None:
+        self.images_seen += batch_size * self.trainer.world_size
+        datamodule: Any = getattr(self.trainer, "datamodule", None)
+        if datamodule is not None:
+            datamodule.images_seen = self.images_seen
+
+    def _keep(self, batch: Batch) -> Path:
+        path = Path(self.trainer.default_root_dir) / "non_finite_batch.pt"
+        torch.save({"image": batch.image.cpu(), "mask": batch.mask.cpu(), "name": list(batch.name)}, path)
+        return path
+
+    def configure_optimizers(self) -> Any:
+        """The optimizer over the trainable parameters, and only those."""
+        optimizer = self._optimizer([p for p in self.parameters() if p.requires_grad])
+        if self._scheduler is None:
+            return optimizer
+        return [optimizer], [{"scheduler": self._scheduler(optimizer), "interval": "step"}]
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what an exact continuation and `latent_inpaint.load` need."""
+        checkpoint["model_description"] = describe(self.model)
+        checkpoint["images_seen"] = self.images_seen
+        checkpoint["torch_rng_state"] = torch.get_rng_state()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take the counter and the random state back.
+
+        Raises:
+            ValueError: the checkpoint is of another network.
+        """
+        if checkpoint.get("model_description") != describe(self.model):
+            raise ValueError("resume: the checkpoint is of another network than the configured one")
+        self.images_seen = checkpoint["images_seen"]
+        self._rng_state = checkpoint["torch_rng_state"]
+
+    def on_train_start(self) -> None:
+        """Restore the random state last, after everything that may draw from it."""
+        state = getattr(self, "_rng_state", None)
+        if state is not None:
+            torch.set_rng_state(state)

@@ -1,0 +1,176 @@
+"""Callbacks: progress in steps, throughput, zero-convolution norms, sheets of samples over time."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback, TQDMProgressBar
+from torch import Tensor, nn
+
+from latent_inpaint.data import Batch
+from latent_inpaint.models import Autoencoder, composite
+from latent_inpaint.visual.grids import progress_sheet, save_sheet
+
+
+class StepProgressBar(TQDMProgressBar):
+    """One bar over the stage's steps (the loader is endless, so that an epoch has no length).
+
+    Args:
+        title: name of the stage, shown in front of the bar.
+        refresh_rate: steps between two updates.
+    """
+
+    def __init__(self, title: str, refresh_rate: int = 5) -> None:
+        super().__init__(refresh_rate=refresh_rate)
+        self.title = title
+
+    @property
+    def total_train_batches(self) -> int:
+        """Steps of the stage."""
+        return self.trainer.max_steps
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, *_: Any) -> None:
+        """Start the bar where the stage stands, which is not 0 after a resume."""
+        self.train_progress_bar.reset(total=trainer.max_steps)
+        self.train_progress_bar.n = self.train_progress_bar.initial = trainer.global_step
+        self.train_progress_bar.set_description(self.title)
+
+    def init_validation_tqdm(self) -> Any:
+        """No second bar: validation is short."""
+        bar = super().init_validation_tqdm()
+        bar.disable = True
+        return bar
+
+    def get_metrics(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, Any]:
+        """The bar's numbers, without a version number."""
+        metrics = super().get_metrics(trainer, pl_module)
+        metrics.pop("v_num", None)
+        return metrics
+
+
+class Throughput(Callback):
+    """Logs images per second, the share of time spent waiting for data, and the seconds spent training."""
+
+    def __init__(self) -> None:
+        self.train_seconds = 0.0
+        self._reset()
+
+    def _reset(self) -> None:
+        self._images, self._computing = 0, 0.0
+        self._window_start = self._step_start = time.perf_counter()
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start the clock."""
+        self._reset()
+
+    def on_train_batch_start(self, *_: Any) -> None:
+        """The batch is there: computing starts."""
+        self._step_start = time.perf_counter()
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Batch, batch_idx: int
+    ) -> None:
+        """Log every `trainer.log_every_n_steps` steps."""
+        now = time.perf_counter()
+        self._images += batch.image.shape[0] * trainer.world_size
+        self._computing += now - self._step_start
+        if trainer.global_step % trainer.log_every_n_steps:
+            return
+        elapsed = now - self._window_start
+        self.train_seconds += elapsed
+        pl_module.log("speed/images_per_second", self._images / elapsed)
+        pl_module.log("speed/data_wait_share", max(0.0, 1 - self._computing / elapsed))
+        pl_module.log("speed/train_seconds", self.train_seconds)
+        self._reset()
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Validation is not training time."""
+        self._reset()
+
+    def state_dict(self) -> dict[str, float]:
+        """Seconds spent training so far."""
+        return {"train_seconds": self.train_seconds}
+
+    def load_state_dict(self, state_dict: dict[str, float]) -> None:
+        """Go on counting."""
+        self.train_seconds = state_dict["train_seconds"]
+
+
+class ZeroConvNorms(Callback):
+    """Logs the norm of each zero convolution of the mask encoder: 0 at first, and growing once guidance is learnt."""
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
+        """Log every `trainer.log_every_n_steps` steps, where the network has mask control."""
+        mask_encoder = getattr(pl_module.model, "mask_encoder", None)
+        if mask_encoder is None or trainer.global_step % trainer.log_every_n_steps:
+            return
+        for stage, conv in enumerate(mask_encoder.zero_convs):
+            pl_module.log(f"zero_conv_norm/{stage}", conv.weight.detach().norm())
+
+
+class SampleSheets(Callback):
+    """Writes `samples/step_*.png`: a fixed set of held-out pictures at the start and after each validation.
+
+    `samples/progress.png` puts the composites of all times side by side.
+
+    Args:
+        count: number of pictures.
+    """
+
+    def __init__(self, count: int = 6) -> None:
+        self.count = count
+        self._batch: Batch | None = None
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """The network before its first step."""
+        self._write(trainer, pl_module)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """The network now."""
+        self._write(trainer, pl_module)
+
+    def _pictures(self, trainer: pl.Trainer) -> Batch:
+        if self._batch is None:
+            loader: Any = trainer.datamodule.val_dataloader()  # type: ignore[attr-defined]
+            images, masks, names, have = [], [], [], 0
+            for batch in loader:
+                images.append(batch.image)
+                masks.append(batch.mask)
+                names.extend(batch.name)
+                have += len(batch.image)
+                if have >= self.count:
+                    break
+            n = self.count
+            self._batch = Batch(torch.cat(images)[:n], torch.cat(masks)[:n], names[:n])
+        return self._batch
+
+    @torch.no_grad()
+    def _write(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if not trainer.is_global_zero:
+            return
+        batch = self._pictures(trainer)
+        training = pl_module.training
+        pl_module.eval()
+        columns = _columns(pl_module.model, batch.image.to(pl_module.device), batch.mask.to(pl_module.device))
+        pl_module.train(training)
+        folder = Path(trainer.default_root_dir) / "samples"
+        save_sheet(columns, folder / f"step_{trainer.global_step:07d}.png")
+        titles = list(columns)
+        progress_sheet(folder, (titles[0], titles[-2], titles[-1])).save(folder / "progress.png")
+
+
+def _columns(model: nn.Module, image: Tensor, mask: Tensor) -> dict[str, Tensor]:
+    if isinstance(model, Autoencoder):
+        return {"input": image, "reconstruction": model(image), "truth": image}
+    prediction = model(image, mask)
+    return {
+        "input": image * (1 - mask),
+        "mask": mask.expand_as(image),
+        "prediction": prediction,
+        "composite": composite(image, mask, prediction),
+        "truth": image,
+    }

@@ -1,0 +1,100 @@
+"""Checkpoints: written in one step, read without running code."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
+from pytorch_lightning.utilities import rank_zero_info
+from torch import nn
+
+from latent_inpaint.models.storage import WEIGHTS_NAME, load_model, read_checkpoint
+
+LAST_NAME = "last.ckpt"
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Writes beside the final name, flushes to the disk, then renames: a final name never holds half a file."""
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
+    ) -> None:
+        """Write `checkpoint` to `path`; on an error (a full disk, say) the file that was there stays."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+        try:
+            with temporary.open("wb") as file:
+                torch.save(checkpoint, file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except OSError as error:
+            raise OSError(
+                f"{path}: the checkpoint could not be written, the previous one is kept: {error}"
+            ) from error
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def load_checkpoint(
+        self, path: str | Path, map_location: Any = None, weights_only: bool | None = True
+    ) -> dict[str, Any]:
+        """Read tensors and plain values only; see `latent_inpaint.models.storage.read_checkpoint`."""
+        return read_checkpoint(path)
+
+
+def network_weights(source: str | Path) -> dict[str, torch.Tensor]:
+    """Weights of a network by name, from a model folder, a run folder, or a checkpoint file of ours.
+
+    Raises:
+        FileNotFoundError: nothing is there.
+        ValueError: a file without a network of ours.
+    """
+    source = Path(source)
+    for folder in (source, source / "model"):
+        if (folder / WEIGHTS_NAME).is_file():
+            return dict(load_model(folder).state_dict())
+    if source.is_dir():
+        raise FileNotFoundError(
+            f"{source}: neither a model folder nor a run folder ({WEIGHTS_NAME} is missing)"
+        )
+    checkpoint = read_checkpoint(source)
+    prefix = "model."
+    weights = {
+        name.removeprefix(prefix): tensor
+        for name, tensor in checkpoint.get("state_dict", {}).items()
+        if name.startswith(prefix)
+    }
+    if not weights:
+        raise ValueError(
+            f"{source}: a checkpoint of ours has weights named 'model.…' in 'state_dict'; none is there"
+        )
+    return weights
+
+
+def initialise_from(model: nn.Module, source: str | Path) -> tuple[list[str], list[str]]:
+    """Copy the weights of `source` whose names and shapes fit `model`; report and return (missing, unexpected) names.
+
+    Raises:
+        ValueError: not one weight fits.
+    """
+    weights = network_weights(source)
+    own = model.state_dict()
+    fitting = {name: w for name, w in weights.items() if name in own and w.shape == own[name].shape}
+    if not fitting:
+        raise ValueError(f"init_from={source}: none of its {len(weights)} weights fits this network")
+    missing = [name for name in own if name not in fitting]
+    unexpected = [name for name in weights if name not in fitting]
+    model.load_state_dict(fitting, strict=False)
+    rank_zero_info(
+        f"init_from={source}: {len(fitting)} weights loaded; "
+        f"missing {len(missing)}{_examples(missing)}; unexpected {len(unexpected)}{_examples(unexpected)}"
+    )
+    return missing, unexpected
+
+
+def _examples(names: list[str]) -> str:
+    return f" ({', '.join(names[:5])}{', …' if len(names) > 5 else ''})" if names else ""

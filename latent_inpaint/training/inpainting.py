@@ -1,0 +1,32 @@
+"""Stage 2 of the thesis: the refiner, and whatever else trains, learns to repair the masked picture's latent."""
+
+from __future__ import annotations
+
+from latent_inpaint.data import Batch
+from latent_inpaint.metrics.image import batch_metrics
+from latent_inpaint.models import InpaintingOutput, LatentInpainter
+from latent_inpaint.training.base import TrainingModule
+
+
+class InpaintingTraining(TrainingModule):
+    """Trains the named parts of a `LatentInpainter`, its encoder and decoder pretrained, on a list of loss terms.
+
+    Each term looks at what it needs of an `InpaintingOutput`, and only that is computed. Arguments: see
+    `TrainingModule`.
+    """
+
+    model: LatentInpainter
+
+    def outputs(self, batch: Batch) -> InpaintingOutput:
+        """Lazy outputs of the batch."""
+        return InpaintingOutput(self.model, batch.image, batch.mask)
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Log SSIM, PSNR and L1 in the hole of the composite on held-out pictures, and the objective's terms."""
+        outputs = self.outputs(batch)
+        _, terms = self.objective(outputs)
+        values = terms | batch_metrics(outputs.composite, batch.image, batch.mask)
+        size = batch.image.shape[0]
+        self.log_dict(
+            {f"val/{name}": value for name, value in values.items()}, batch_size=size, sync_dist=True
+        )

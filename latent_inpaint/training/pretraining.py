@@ -1,0 +1,106 @@
+"""The autoencoder's weights for stage 2: from a file, or pretrained once and shared through a cache."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning.utilities import rank_zero_info
+from torch import Tensor
+
+from latent_inpaint.models import LatentInpainter
+from latent_inpaint.models.storage import WEIGHTS_NAME, load_weights
+from latent_inpaint.training.checkpoints import LAST_NAME, network_weights
+
+AUTO = "auto"
+RECIPE_VERSION = 1  # raise it when the same configuration would give other weights
+
+
+def fingerprint(recipe: Mapping[str, Any]) -> str:
+    """Sixteen hexadecimal digits of what determines the pretrained weights.
+
+    Args:
+        recipe: JSON values: architecture, data, schedule, seed.
+    """
+    text = json.dumps({"version": RECIPE_VERSION, **recipe}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def autoencoder_folder(
+    checkpoint: str, recipe: Mapping[str, Any], cache: Path, pretrain: Callable[[Path, Path | None], None]
+) -> Path:
+    """Where the autoencoder's weights are; they are pretrained first where the cache has none.
+
+    Jobs that start at the same time wait for the one that pretrains. An interrupted pretraining continues from its
+    last checkpoint.
+
+    Args:
+        checkpoint: `auto`, or a path that must exist.
+        recipe: what determines the weights; see `fingerprint`.
+        cache: folder of the cache.
+        pretrain: called as `pretrain(folder, resume)`; leaves `model/` in `folder`.
+
+    Raises:
+        FileNotFoundError: `checkpoint` is a path where nothing is.
+    """
+    if checkpoint != AUTO:
+        if not Path(checkpoint).exists():
+            raise FileNotFoundError(
+                f"autoencoder.checkpoint={checkpoint}: no such file or folder; or use 'auto'"
+            )
+        return Path(checkpoint)
+    from filelock import FileLock, Timeout
+
+    folder = cache / fingerprint(recipe)
+    cache.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(f"{folder}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        rank_zero_info(f"Stage 1: waiting for the job that pretrains the autoencoder in {folder}")
+        lock.acquire()
+    try:
+        if (folder / "model" / WEIGHTS_NAME).is_file():
+            rank_zero_info(f"Stage 1: the pretrained autoencoder is in {folder}")
+        else:
+            folder.mkdir(exist_ok=True)
+            (folder / "recipe.json").write_text(json.dumps(dict(recipe), indent=1, sort_keys=True) + "\n")
+            last = folder / "checkpoints" / LAST_NAME
+            pretrain(folder, last if last.is_file() else None)
+    finally:
+        lock.release()
+    return folder
+
+
+def install_autoencoder(model: LatentInpainter, source: Path) -> None:
+    """Put pretrained weights into a network's encoder(s) and decoder.
+
+    A fourth input channel (the mask as alpha) gets zeros: at first the network sees what the autoencoder saw.
+
+    Raises:
+        ValueError: the weights are of an autoencoder of another architecture.
+    """
+    weights = network_weights(source)
+    encoder, decoder = (_part(weights, name) for name in ("encoder", "decoder"))
+    load_weights(model.decoder, decoder, f"{source} (decoder)")
+    if model.plain_encoder is not None:
+        load_weights(model.plain_encoder, encoder, f"{source} (encoder)")
+    load_weights(model.encoder, _widen_stem(encoder, model.encoder.in_channels), f"{source} (encoder)")
+
+
+def _part(weights: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
+    prefix = f"{name}."
+    return {key.removeprefix(prefix): w for key, w in weights.items() if key.startswith(prefix)}
+
+
+def _widen_stem(encoder: dict[str, Tensor], in_channels: int) -> dict[str, Tensor]:
+    weight = encoder["stem.conv.weight"]  # [ngf, 3, 7, 7]
+    missing = in_channels - weight.shape[1]
+    if missing <= 0:
+        return encoder
+    zeros = weight.new_zeros(weight.shape[0], missing, *weight.shape[2:])
+    return encoder | {"stem.conv.weight": torch.cat([weight, zeros], dim=1)}

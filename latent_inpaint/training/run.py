@@ -1,0 +1,155 @@
+"""One training run, from a resolved configuration to its folder of results: both stages, then the evaluation."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from latent_inpaint.models import LatentInpainter, save_model
+from latent_inpaint.models.storage import read_checkpoint
+from latent_inpaint.training.base import TrainingModule
+from latent_inpaint.training.callbacks import StepProgressBar
+from latent_inpaint.training.checkpoints import LAST_NAME, AtomicCheckpointIO, initialise_from
+from latent_inpaint.training.csv_log import forget_rows_after
+from latent_inpaint.training.pretraining import autoencoder_folder, install_autoencoder
+
+log = logging.getLogger(__name__)
+
+
+class Interrupted(Exception):  # noqa: N818 - not an error: the user asked for it
+    """Training was stopped by the user; the message says how to go on."""
+
+
+def train(cfg: DictConfig) -> Path:
+    """Train what `cfg` describes and return the run's folder.
+
+    A configuration without `training` (the experiment `autoencoder`) is stage 1 alone.
+    """
+    run = run_folder(cfg)
+    resume = None if cfg.resume is None else Path(cfg.resume)
+    _be_quiet()
+    if resume is None:
+        OmegaConf.save(cfg, run / "config.yaml")
+    log.info("Results go to %s", run)
+    datamodule = instantiate(cfg.data)
+    datamodule.setup()
+    if cfg.training is None:
+        train_autoencoder(cfg, datamodule, run, resume)
+        return run
+    model = build_model(cfg, datamodule, resume)
+    module = instantiate(cfg.training, model=model, losses=cfg.losses)
+    if cfg.init_from is not None:
+        initialise_from(model, cfg.init_from)
+    fit(cfg, module, datamodule, run, "Stage 2: inpainting", resume)
+    save_model(model, run / "model", card=run_card(cfg))
+    return run
+
+
+def build_model(cfg: DictConfig, datamodule: Any, resume: Path | None) -> LatentInpainter:
+    """The network with the pretrained autoencoder in it; a resumed run's weights come from its checkpoint."""
+    folder = None
+    if resume is None:
+        folder = autoencoder_folder(
+            cfg.autoencoder.checkpoint,
+            autoencoder_recipe(cfg, datamodule),
+            Path(cfg.paths.cache) / "autoencoder",
+            lambda folder, last: train_autoencoder(cfg, instantiate(cfg.data), folder, last),
+        )
+    pl.seed_everything(cfg.seed, verbose=False)
+    model = instantiate(cfg.model.network)
+    if folder is not None:
+        install_autoencoder(model, folder)
+    return model
+
+
+def autoencoder_recipe(cfg: DictConfig, datamodule: Any) -> dict[str, Any]:
+    """What determines the autoencoder's weights, as JSON values."""
+    stage = OmegaConf.to_container(cfg.autoencoder, resolve=True)
+    assert isinstance(stage, dict)
+    stage.pop("checkpoint")
+    trainer = {
+        key: cfg.trainer.get(key) for key in ("precision", "gradient_clip_val", "accumulate_grad_batches")
+    }
+    return {"autoencoder": stage, "data": datamodule.fingerprint(), "trainer": trainer, "seed": cfg.seed}
+
+
+def train_autoencoder(cfg: DictConfig, datamodule: Any, folder: Path, resume: Path | None) -> None:
+    """Stage 1 into `folder`, which is a run's folder or one of the cache."""
+    pl.seed_everything(cfg.seed, verbose=False)
+    module = instantiate(cfg.autoencoder.training, model=instantiate(cfg.autoencoder.network))
+    stage = OmegaConf.merge(cfg, {"trainer": {"max_steps": cfg.autoencoder.max_steps}})
+    assert isinstance(stage, DictConfig)
+    trainer = fit(stage, module, datamodule, folder, "Stage 1: autoencoder", resume)
+    psnr = float(trainer.callback_metrics["val/psnr"])
+    log.info("Stage 1: reconstruction of held-out pictures: %.2f dB", psnr)
+    save_model(module.model, folder / "model", card=run_card(cfg) | {"val_psnr_db": psnr})
+
+
+def fit(
+    cfg: DictConfig, module: TrainingModule, datamodule: Any, folder: Path, title: str, resume: Path | None
+) -> pl.Trainer:
+    """Run Lightning's Trainer in `folder`; a final checkpoint is written, whatever the interval says.
+
+    Raises:
+        Interrupted: the user pressed Ctrl-C; the checkpoint is there.
+    """
+    stage = OmegaConf.merge(cfg, {"paths": {"run": str(folder)}})
+    if resume is not None:
+        forget_rows_after(folder / "metrics.csv", read_checkpoint(resume)["global_step"])
+    callbacks = [instantiate(callback) for callback in stage.callbacks.values() if callback is not None]
+    trainer: pl.Trainer = instantiate(
+        stage.trainer,
+        default_root_dir=str(folder),
+        callbacks=[*callbacks, StepProgressBar(title)],
+        logger=[instantiate(logger) for logger in stage.logger.values() if logger is not None],
+        plugins=[AtomicCheckpointIO()],
+    )
+    trainer.fit(module, datamodule=datamodule, ckpt_path=resume, weights_only=True)
+    last = folder / "checkpoints" / LAST_NAME
+    trainer.save_checkpoint(last)
+    if trainer.interrupted:
+        raise Interrupted(f"stopped at step {trainer.global_step}; go on with resume={last}")
+    return trainer
+
+
+def run_folder(cfg: DictConfig) -> Path:
+    """A new folder `outputs/<experiment>/<run>`, or the folder of the run that is resumed.
+
+    Raises:
+        FileNotFoundError: the checkpoint to resume from is not there.
+    """
+    if cfg.resume is not None:
+        checkpoint = Path(cfg.resume)
+        if not checkpoint.is_file():
+            raise FileNotFoundError(f"resume={checkpoint}: no such checkpoint")
+        return checkpoint.resolve().parent.parent
+    parent = Path(cfg.paths.outputs) / cfg.experiment_name
+    for attempt in range(1000):
+        folder = parent / (cfg.run_name if attempt == 0 else f"{cfg.run_name}-{attempt + 1}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return folder
+    raise FileExistsError(f"{parent / cfg.run_name}: too many runs of this name")
+
+
+def run_card(cfg: DictConfig) -> dict[str, Any]:
+    """Where a model's weights come from: the configuration and the time."""
+    config = OmegaConf.to_container(cfg, resolve=True)
+    return {"trained": datetime.now().isoformat(timespec="seconds"), "config": config}
+
+
+def _be_quiet() -> None:
+    """Lightning's tips and its warnings about what is meant so here."""
+    for name in ("pytorch_lightning.utilities.rank_zero", "lightning_fabric.utilities.seed"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for message in (".*does not have many workers.*", ".*exists and is not empty.*", ".*mid-epoch.*"):
+        warnings.filterwarnings("ignore", message=message)

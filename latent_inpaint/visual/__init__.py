@@ -1,0 +1,1 @@
+"""Pictures for people: sheets of samples, latent visualisation, reports."""
