@@ -47,7 +47,8 @@ class WideMasks:
     def __post_init__(self) -> None:
         _check_size(self.size)
         _check_range("times", self.min_times, self.max_times)
-        _check_positive(max_length=self.max_length, max_width=self.max_width, max_angle=self.max_angle)
+        if min(self.max_length, self.max_width, self.max_angle) < 1:
+            raise ValueError(f"max_length, max_width, max_angle: expected at least 1, got {self}")
 
     def __call__(self, rng: np.random.Generator) -> np.ndarray:
         """Draws one mask: bool `[size, size]`, True = hole."""
@@ -244,9 +245,3 @@ def _check_size(size: int) -> None:
 def _check_range(what: str, low: int, high: int) -> None:
     if not 1 <= low <= high:
         raise ValueError(f"min_{what}, max_{what}: expected 1 ≤ min ≤ max, got {low} and {high}")
-
-
-def _check_positive(**values: int) -> None:
-    for name, value in values.items():
-        if value < 1:
-            raise ValueError(f"{name}: expected at least 1, got {value}")
