@@ -1,0 +1,1 @@
+"""Networks of other projects, rewritten into ours."""

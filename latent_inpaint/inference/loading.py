@@ -1,0 +1,112 @@
+"""`latent_inpaint.load`: a network from whatever holds one. No file can make it run code."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import torch
+
+from latent_inpaint.importers import containers, lama
+from latent_inpaint.inference.device import pick_device, pick_precision, remember_dtype
+from latent_inpaint.models import LatentInpainter
+from latent_inpaint.models.parts import build
+from latent_inpaint.models.storage import (
+    DESCRIPTION_NAME,
+    WEIGHTS_NAME,
+    load_model,
+    load_weights,
+)
+
+BOX = Path(__file__).parent / "box"
+ACCEPTED = (
+    f"a folder with {DESCRIPTION_NAME} and {WEIGHTS_NAME}, a run's folder, a checkpoint of a run (.ckpt), "
+    f"a LaMa folder or zip ({lama.CONFIG_NAME} and {' or '.join(lama.CHECKPOINT_NAMES)}) or big-lama.pt"
+)
+
+
+def load(
+    source: str | Path | None = None, device: str | torch.device = "auto", precision: str = "auto"
+) -> LatentInpainter:
+    """A network ready for inference, in eval mode.
+
+    Args:
+        source: a model folder, a run's folder or checkpoint, a LaMa folder or zip, or LaMa's TorchScript file;
+            None is the small network that comes with the package.
+        device: `auto` (CUDA, else MPS, else CPU), `cpu`, `cuda`, `cuda:1`, `mps`.
+        precision: what `inpaint` computes in with this network: `auto`, `float32` or `bfloat16`. Calls of
+            the network itself are not affected.
+
+    Raises:
+        FileNotFoundError: nothing is there.
+        ValueError: what is there is no inpainting network, is damaged, or would run code.
+    """
+    place = pick_device(device)
+    model = _read(source)
+    dtype = pick_precision(precision, place, model)
+    model = model.to(place).eval().requires_grad_(False)
+    remember_dtype(model, dtype)
+    return model
+
+
+def _read(source: str | Path | None) -> LatentInpainter:
+    if source is None:
+        if not (BOX / WEIGHTS_NAME).is_file():
+            raise FileNotFoundError(
+                f"source: this installation comes without a network; give one: {ACCEPTED}"
+            )
+        return _read_folder(BOX)
+    path = Path(source).expanduser()
+    if path.is_dir():
+        return _read_folder(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file or folder; expected {ACCEPTED}")
+    return _read_file(path)
+
+
+def _read_folder(folder: Path) -> LatentInpainter:
+    for place in (folder, folder / "model"):
+        if (place / DESCRIPTION_NAME).is_file() or (place / WEIGHTS_NAME).is_file():
+            return _checked(load_model(place), place)
+    if lama.is_lama_directory(folder):
+        return lama.load_generator(folder)
+    raise FileNotFoundError(f"{folder}: no network in this folder; expected {ACCEPTED}")
+
+
+def _read_file(path: Path) -> LatentInpainter:
+    if path.name in (DESCRIPTION_NAME, WEIGHTS_NAME):
+        return _read_folder(path.parent)
+    if path.suffix == ".safetensors":
+        raise ValueError(
+            f"{path}: weights alone do not say which network they are; give a folder with {DESCRIPTION_NAME}"
+        )
+    if zipfile.is_zipfile(path):
+        if containers.is_lama_zip(path):
+            return containers.load_lama_zip(path)
+        if containers.is_torchscript(path):
+            return lama.generator_from_state(containers.read_torchscript_state(path), str(path))
+    return _read_checkpoint(path)
+
+
+def _read_checkpoint(path: Path) -> LatentInpainter:
+    checkpoint = lama.read_lama_checkpoint(path)
+    state = checkpoint.get("state_dict")
+    description = checkpoint.get("model_description")
+    if isinstance(state, dict) and isinstance(description, dict):
+        model = build(description)
+        weights = {k.removeprefix("model."): v for k, v in state.items() if k.startswith("model.")}
+        load_weights(model, weights, str(path))
+        return _checked(model, path)
+    if isinstance(state, dict) and lama.generator_prefix(state) is not None:
+        return lama.generator_from_state(state, str(path))
+    raise ValueError(
+        f"{path}: a checkpoint, but not of an inpainting network of ours or of LaMa; expected {ACCEPTED}"
+    )
+
+
+def _checked(model: torch.nn.Module, source: Path) -> LatentInpainter:
+    if not isinstance(model, LatentInpainter):
+        raise ValueError(
+            f"{source}: holds a {type(model).__name__}; an inpainting network (LatentInpainter) is expected"
+        )
+    return model
