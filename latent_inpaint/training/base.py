@@ -42,7 +42,7 @@ class TrainingModule(pl.LightningModule):
         scheduler: SchedulerFactory | None = None,
     ) -> None:
         super().__init__()
-        self.model = model
+        self.model = model.to(memory_format=torch.channels_last)  # convolutions are faster in this layout
         self.objective = Objective(dict(losses))
         self.trainable = list(trainable)
         self.images_seen = 0
