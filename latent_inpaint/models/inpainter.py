@@ -73,7 +73,7 @@ class LatentInpainter(nn.Module):
         return self.encoder.down_factor
 
     def encode(self, image: Tensor) -> Tensor:
-        """Plain latent `E(x)` of a whole picture `[B, 3, H, W]`: no mask control; a mask channel stays empty."""
+        """Plain latent `E(x)` of whole pictures `[B, 3, H, W]`: no mask control; a mask channel is empty."""
         if self.plain_encoder is not None:
             return self.plain_encoder(image)
         if self.encoder.in_channels == 4:
@@ -133,7 +133,7 @@ def check_shapes(image: Tensor, mask: Tensor) -> None:
 def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
     """Extend `[B, C, H, W]` to the right and bottom by mirroring, to at least two times `multiple`.
 
-    Works for any size, 1×1 included: the mirrored picture repeats. Reflect padding needs two latent positions.
+    Any size will do, 1×1 included: the mirror repeats. Reflect padding needs two latent positions.
     """
     for dim in (-2, -1):
         size = x.shape[dim]

@@ -13,7 +13,7 @@ from latent_inpaint.models.parts import part
 
 
 class ZeroConv(nn.Conv2d):
-    """1×1 convolution without bias, weights zero at first: it adds nothing, yet its weights get a gradient."""
+    """1×1 convolution without bias, its weights zero at first: it adds nothing, yet gets a gradient."""
 
     def __init__(self, channels: int) -> None:
         super().__init__(channels, channels, kernel_size=1, bias=False)
@@ -25,8 +25,8 @@ class MaskEncoder(nn.Module):
     """Mask → one control per stage of the image encoder.
 
     Args:
-        stage_channels: the image encoder's `stage_channels`, finest first; the first stage keeps the size (1×1
-            convolution), each further one halves it (3×3, stride 2).
+        stage_channels: the image encoder's `stage_channels`, finest first; the first stage keeps the size
+            (1×1 convolution), each further one halves it (3×3, stride 2).
     """
 
     def __init__(self, stage_channels: Sequence[int]) -> None:

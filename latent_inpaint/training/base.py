@@ -1,4 +1,4 @@
-"""What both stages share: an objective, a count of images, an optimizer on what trains, and eval mode on what does not."""
+"""What both stages share: an objective, a count of images, and that what is frozen stays as it is."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class TrainingModule(pl.LightningModule):
     Args:
         model: the network.
         losses: the objective's terms by name, each with its weight.
-        trainable: dotted names of the parts of `model` that train; an empty name is the whole network. Everything
-            else is frozen: no gradient, and always in eval mode, so that buffers do not change either.
+        trainable: dotted names of the parts of `model` that train; an empty name is the whole network. All else
+            is frozen: no gradient, and always in eval mode, so that buffers do not change either.
         optimizer: makes the optimizer from the trainable parameters.
         scheduler: makes the learning rate's schedule, advanced every step; None keeps the rate constant.
     """

@@ -78,7 +78,7 @@ class Throughput(Callback):
         now = time.perf_counter()
         self._images += batch.image.shape[0] * trainer.world_size
         self._computing += now - self._step_start
-        if trainer.global_step % trainer.log_every_n_steps:
+        if not _logs_now(trainer):
             return
         elapsed = now - self._window_start
         self.train_seconds += elapsed
@@ -101,12 +101,12 @@ class Throughput(Callback):
 
 
 class ZeroConvNorms(Callback):
-    """Logs the norm of each zero convolution of the mask encoder: 0 at first, and growing once guidance is learnt."""
+    """Logs the norm of each zero convolution of the mask encoder: 0 at first, then growing."""
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
         """Log every `trainer.log_every_n_steps` steps, where the network has mask control."""
         mask_encoder = getattr(pl_module.model, "mask_encoder", None)
-        if mask_encoder is None or trainer.global_step % trainer.log_every_n_steps:
+        if mask_encoder is None or not _logs_now(trainer):
             return
         for stage, conv in enumerate(mask_encoder.zero_convs):
             pl_module.log(f"zero_conv_norm/{stage}", conv.weight.detach().norm())
@@ -155,12 +155,17 @@ class SampleSheets(Callback):
         batch = self._pictures(trainer)
         training = pl_module.training
         pl_module.eval()
-        columns = _columns(pl_module.model, batch.image.to(pl_module.device), batch.mask.to(pl_module.device))
+        model: Any = pl_module.model
+        columns = _columns(model, batch.image.to(pl_module.device), batch.mask.to(pl_module.device))
         pl_module.train(training)
         folder = Path(trainer.default_root_dir) / "samples"
         save_sheet(columns, folder / f"step_{trainer.global_step:07d}.png")
         titles = list(columns)
         progress_sheet(folder, (titles[0], titles[-2], titles[-1])).save(folder / "progress.png")
+
+
+def _logs_now(trainer: pl.Trainer) -> bool:
+    return trainer.global_step % trainer.log_every_n_steps == 0  # type: ignore[attr-defined]
 
 
 def _columns(model: nn.Module, image: Tensor, mask: Tensor) -> dict[str, Tensor]:

@@ -17,7 +17,7 @@ LAST_NAME = "last.ckpt"
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes beside the final name, flushes to the disk, then renames: a final name never holds half a file."""
+    """Writes beside the final name, flushes, then renames: a final name never holds half a file."""
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
@@ -76,7 +76,7 @@ def network_weights(source: str | Path) -> dict[str, torch.Tensor]:
 
 
 def initialise_from(model: nn.Module, source: str | Path) -> tuple[list[str], list[str]]:
-    """Copy the weights of `source` whose names and shapes fit `model`; report and return (missing, unexpected) names.
+    """Copy the weights of `source` whose names and shapes fit `model`; return (missing, unexpected) names.
 
     Raises:
         ValueError: not one weight fits.

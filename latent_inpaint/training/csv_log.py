@@ -42,7 +42,7 @@ class AppendingCSVLogger(CSVLogger):
 
 
 def forget_rows_after(path: Path, step: int) -> None:
-    """Drop the rows that an interrupted run wrote after its last checkpoint: the resumed run writes them again."""
+    """Drop the rows an interrupted run wrote after its last checkpoint: the resumed run writes them again."""
     if not path.is_file():
         return
     with path.open(newline="") as file:

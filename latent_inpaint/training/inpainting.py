@@ -1,4 +1,4 @@
-"""Stage 2 of the thesis: the refiner, and whatever else trains, learns to repair the masked picture's latent."""
+"""Stage 2 of the thesis: the refiner, and what else trains, learns to repair the masked latent."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from latent_inpaint.training.base import TrainingModule
 
 
 class InpaintingTraining(TrainingModule):
-    """Trains the named parts of a `LatentInpainter`, its encoder and decoder pretrained, on a list of loss terms.
+    """Trains the named parts of a `LatentInpainter`, whose encoder and decoder are pretrained.
 
-    Each term looks at what it needs of an `InpaintingOutput`, and only that is computed. Arguments: see
+    Each loss term looks at what it needs of an `InpaintingOutput`, and only that is computed. Arguments: see
     `TrainingModule`.
     """
 
@@ -22,7 +22,7 @@ class InpaintingTraining(TrainingModule):
         return InpaintingOutput(self.model, batch.image, batch.mask)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Log SSIM, PSNR and L1 in the hole of the composite on held-out pictures, and the objective's terms."""
+        """Log SSIM, PSNR and L1 in the hole of the composite on held-out pictures, and the terms."""
         outputs = self.outputs(batch)
         _, terms = self.objective(outputs)
         values = terms | batch_metrics(outputs.composite, batch.image, batch.mask)

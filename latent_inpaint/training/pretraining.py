@@ -35,8 +35,8 @@ def autoencoder_folder(
 ) -> Path:
     """Where the autoencoder's weights are; they are pretrained first where the cache has none.
 
-    Jobs that start at the same time wait for the one that pretrains. An interrupted pretraining continues from its
-    last checkpoint.
+    Jobs that start together wait for the one that pretrains. An interrupted pretraining continues from its last
+    checkpoint.
 
     Args:
         checkpoint: `auto`, or a path that must exist.

@@ -1,4 +1,4 @@
-"""One training run, from a resolved configuration to its folder of results: both stages, then the evaluation."""
+"""One training run, from a configuration to its folder of results: both stages, then the evaluation."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from latent_inpaint.training.pretraining import autoencoder_folder, install_auto
 log = logging.getLogger(__name__)
 
 
-class Interrupted(Exception):  # noqa: N818 - not an error: the user asked for it
+class Interrupted(Exception):
     """Training was stopped by the user; the message says how to go on."""
 
 

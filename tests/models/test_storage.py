@@ -1,0 +1,99 @@
+import json
+
+import pytest
+import torch
+from torch import nn
+
+from latent_inpaint.models import (
+    Decoder,
+    Encoder,
+    FFCRefiner,
+    LatentInpainter,
+    MaskEncoder,
+    load_model,
+    part,
+    save_model,
+)
+from latent_inpaint.models.parts import build, describe
+from latent_inpaint.models.storage import read_checkpoint
+
+
+@pytest.fixture
+def model():
+    encoder = Encoder(2, 2)
+    return LatentInpainter(
+        encoder, FFCRefiner(8, n_blocks=1, delta=True), Decoder(2, 2), MaskEncoder(encoder.stage_channels)
+    ).eval()
+
+
+def test_round_trip(model, tmp_path):
+    again = load_model(save_model(model, tmp_path, card={"data": "none"}))
+    image, mask = torch.rand(1, 3, 16, 16), torch.ones(1, 1, 16, 16)
+    assert torch.equal(again(image, mask), model(image, mask))
+    assert describe(again) == describe(model)
+    assert not again.training
+
+
+def test_weights_of_another_network_are_named(model, tmp_path):
+    save_model(model, tmp_path)
+    description = json.loads((tmp_path / "model.json").read_text())
+    description["model"]["arguments"]["refiner"]["arguments"]["n_blocks"] = 2
+    (tmp_path / "model.json").write_text(json.dumps(description))
+    with pytest.raises(ValueError, match=r"of another network: missing refiner.blocks.1"):
+        load_model(tmp_path)
+
+
+def test_damaged_files(model, tmp_path):
+    save_model(model, tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(b"\x00" * 100)
+    with pytest.raises(ValueError, match="not a safetensors file"):
+        load_model(tmp_path)
+    (tmp_path / "model.json").write_text("{")
+    with pytest.raises(ValueError, match="not a JSON file"):
+        load_model(tmp_path)
+    (tmp_path / "model.json").unlink()
+    with pytest.raises(FileNotFoundError, match=r"model.json is missing"):
+        load_model(tmp_path)
+
+
+def test_unknown_class_is_not_imported():
+    with pytest.raises(ValueError, match="class must be one of .* got 'os.system'"):
+        build({"class": "os.system", "arguments": {"command": "true"}})
+
+
+def test_ones_own_part():
+    @part
+    class Doubling(nn.Module):
+        def __init__(self, factor: float = 2.0) -> None:
+            super().__init__()
+            self.factor = factor
+
+    assert build(describe(Doubling(3.0))).factor == 3.0
+    with pytest.raises(ValueError, match="do not fit Doubling"):
+        build({"class": "Doubling", "arguments": {"nonsense": 1}})
+    with pytest.raises(TypeError, match="not a registered part"):
+        describe(nn.Linear(1, 1))
+
+
+class Evil:
+    def __reduce__(self):
+        import os
+
+        return os.system, ("touch /tmp/latent_inpaint_evil",)
+
+
+def test_a_pickle_that_runs_code_is_refused(tmp_path):
+    torch.save({"state_dict": {}, "evil": Evil()}, tmp_path / "evil.ckpt")
+    with pytest.raises(ValueError, match="refused"):
+        read_checkpoint(tmp_path / "evil.ckpt")
+
+
+def test_foreign_and_missing_checkpoints(tmp_path):
+    (tmp_path / "text.ckpt").write_text("hello")
+    with pytest.raises(ValueError, match=r"text.ckpt"):
+        read_checkpoint(tmp_path / "text.ckpt")
+    with pytest.raises(FileNotFoundError, match="no such checkpoint"):
+        read_checkpoint(tmp_path / "none.ckpt")
+    torch.save([1], tmp_path / "list.ckpt")
+    with pytest.raises(ValueError, match="holds a dictionary, got list"):
+        read_checkpoint(tmp_path / "list.ckpt")
