@@ -11,6 +11,7 @@ from latent_inpaint.losses.adversarial_output import AdversarialOutput, LatentSp
 from latent_inpaint.losses.base import LossTerm
 from latent_inpaint.losses.feature_matching import FeatureMatching, feature_matching_loss
 from latent_inpaint.losses.latent_l1 import LatentL1, latent_l1
+from latent_inpaint.losses.latent_perceptual import LatentPerceptual, inlier_mask
 from latent_inpaint.losses.mse import PixelMSE, pixel_mse
 from latent_inpaint.losses.objective import NonFiniteLossError, Objective
 from latent_inpaint.losses.pixel_l1 import PixelL1, pixel_l1
@@ -21,6 +22,7 @@ __all__ = [
     "DiscriminatorObjective",
     "FeatureMatching",
     "LatentL1",
+    "LatentPerceptual",
     "LatentSpace",
     "LossTerm",
     "NonFiniteLossError",
@@ -31,6 +33,7 @@ __all__ = [
     "discriminator_loss",
     "feature_matching_loss",
     "generator_loss",
+    "inlier_mask",
     "latent_l1",
     "pixel_l1",
     "pixel_mse",

@@ -23,7 +23,8 @@ def generator_loss(fake_logits: Tensor) -> Tensor:
 
 
 def discriminator_loss(real_logits: Tensor, fake_logits: Tensor, hole: Tensor) -> Tensor:
-    """`mean [softplus(−D(x)) + m↓·softplus(D(x̂)) + (1 − m↓)·softplus(−D(x̂))]`: only the hole counts as fake.
+    """`mean [softplus(−D(x)) + m↓·softplus(D(x̂)) + (1 − m↓)·softplus(−D(x̂))]`: only the hole counts as
+    fake.
 
     The R1 penalty is not in it: see `r1_penalty`.
 

@@ -1,0 +1,198 @@
+"""Latent Perceptual Loss: features of the frozen decoder compared (LPL, Berrada et al., ICLR 2025).
+
+`L_LPL = Σ_l (ω_l / C_l) Σ_c ‖ρ_{l,c} ⊙ (φ'_{l,c} − φ̂'_{l,c})‖²`, the norm averaged over the kept positions:
+φ and φ̂ are the decoder's features after block l of the target's and the estimate's latent, ' standardises
+each channel over space with one set of statistics for both, ρ keeps what is no outlier of φ, and ω falls with
+the block's upscaling.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
+
+from latent_inpaint.losses.base import LossTerm, at_least_float32, check_same_shape, non_negative
+from latent_inpaint.models.output import InpaintingOutput
+
+SMALLEST_LATENT = 8
+_QUANTILE = 0.02
+_TINY_VARIANCE = 1e-6
+
+
+@torch.no_grad()
+def inlier_mask(features: Tensor, down_factor: int = 1) -> Tensor:
+    """Which positions of each channel are no outliers (algorithm 1 of the LPL paper).
+
+    A value is kept unless it lies two deviations below the channel's 2 % quantile or above its 98 % quantile;
+    then single outliers are taken back (max-pool) and the others grow (min-pool).
+
+    Args:
+        features: `[B, C, H, W]`.
+        down_factor: size of the picture divided by that of the features; it shrinks both pools.
+
+    Returns:
+        Boolean `[B, C, H, W]`, True = kept; no gradient.
+
+    Raises:
+        ValueError: features are not four-dimensional or have one position only, or down_factor is below 1.
+    """
+    if features.ndim != 4 or features.shape[2] * features.shape[3] < 2:
+        raise ValueError(f"features must have the shape [B, C, H, W], H·W ≥ 2, got {list(features.shape)}")
+    if down_factor < 1:
+        raise ValueError(f"down_factor must be at least 1, got {down_factor}")
+    values = at_least_float32(features).flatten(2)  # [B, C, H·W]
+    count = values.shape[-1]
+    low = values.kthvalue(max(1, int(_QUANTILE * count)), dim=-1, keepdim=True).values
+    high = values.kthvalue(max(1, int((1 - _QUANTILE) * count)), dim=-1, keepdim=True).values
+    offset = 2 * values.std(dim=-1, keepdim=True)
+    kept = ((low - offset < values) & (values < high + offset)).float().view(features.shape)
+    max_size, min_size = math.ceil(3 / down_factor), math.ceil(5 / down_factor)
+    kept = _max_pool(kept, 1 if max_size == 2 else max_size)
+    return -_max_pool(-kept, 3 if min_size == 2 else min_size) > 0.5
+
+
+def standardised_distance(
+    features: Tensor,
+    target_features: Tensor,
+    kept: Tensor,
+    estimate_statistics: bool = False,
+    deviation_floor: float = 0.1,
+) -> Tensor:
+    """`(1/C) Σ_c mean (φ'_c − φ̂'_c)²` over the kept positions, mean over the batch.
+
+    Args:
+        features: of the estimate, `[B, C, H, W]`.
+        target_features: of the target, `[B, C, H, W]`.
+        kept: boolean `[B, C, H, W]`; a channel of which nothing is kept counts 0.
+        estimate_statistics: standardise both with the estimate's statistics instead of the target's; no
+            gradient flows through either.
+        deviation_floor: share of the batch's root mean square deviation that is added, squared, to each
+            channel's variance: after a ReLU a channel can be constant, and dividing by nothing would make it
+            everything.
+
+    Raises:
+        ValueError: shapes that differ.
+    """
+    check_same_shape("features", features, "target_features", target_features)
+    check_same_shape("features", features, "kept", kept)
+    estimate, target = at_least_float32(features), at_least_float32(target_features)
+    source = (estimate if estimate_statistics else target).detach()
+    variance = source.var(dim=(2, 3), unbiased=False)  # [B, C]; the shared mean cancels in the difference
+    variance = variance + deviation_floor**2 * variance.mean() + _TINY_VARIANCE
+    squared = ((estimate - target).square() * kept).sum(dim=(2, 3))
+    return (squared / (variance * kept.sum(dim=(2, 3)).clamp_min(1))).mean()
+
+
+def decoder_features(
+    blocks: Sequence[nn.Module], latent: Tensor, chosen: Sequence[int], checkpointing: bool = False
+) -> list[Tensor]:
+    """Features after the chosen blocks; no block deeper than the deepest of them runs.
+
+    Args:
+        blocks: the decoder's blocks, each applied to what the one before gives, the first one to the latent.
+        latent: `[B, C, h, w]`.
+        chosen: numbers of blocks, ascending.
+        checkpointing: keep only the blocks' inputs for the backward pass, and run each block again in it.
+
+    Raises:
+        ValueError: a chosen block does not exist.
+    """
+    if chosen[-1] >= len(blocks):
+        raise ValueError(f"blocks must be in 0..{len(blocks) - 1}, the decoder's, got {list(chosen)}")
+    features = []
+    x = latent
+    for index in range(chosen[-1] + 1):
+        block = blocks[index]
+        x = checkpoint(block, x, use_reentrant=False) if checkpointing and x.requires_grad else block(x)
+        if index in chosen:
+            features.append(x)
+    return features
+
+
+class LatentPerceptual(LossTerm):
+    """The Latent Perceptual Loss between the repaired latent and the true picture's.
+
+    The frozen decoder runs on both latents as deep as the deepest chosen block; targets have no gradient.
+
+    Args:
+        blocks: numbers of the decoder's blocks, ascending, counted from the latent.
+        weight: factor of the term in the objective. The paper chooses it so that LPL is 20 % of the sum.
+        block_weights: ω of each chosen block; None: 1 / (the block's upscaling of the latent).
+        mask_outliers: leave the outliers of the target's features out.
+        estimate_statistics: standardise with the estimate's statistics instead of the target's.
+        deviation_floor: see `standardised_distance`.
+        checkpointing: save memory by running each block again in the backward pass.
+
+    Raises:
+        ValueError: at construction, an argument outside its range; at use, a block that the decoder does not
+            have, latents smaller than 8×8, or a decoder that is not frozen.
+    """
+
+    def __init__(
+        self,
+        blocks: Sequence[int],
+        weight: float = 1.0,
+        block_weights: Sequence[float] | None = None,
+        mask_outliers: bool = True,
+        estimate_statistics: bool = False,
+        deviation_floor: float = 0.1,
+        checkpointing: bool = True,
+    ) -> None:
+        super().__init__(weight)
+        self.blocks = list(blocks)
+        if not self.blocks or self.blocks != sorted(set(self.blocks)) or self.blocks[0] < 0:
+            raise ValueError(f"blocks must be ascending numbers from 0 on, at least one, got {self.blocks}")
+        self.block_weights = None if block_weights is None else _checked(block_weights, len(self.blocks))
+        self.mask_outliers = mask_outliers
+        self.estimate_statistics = estimate_statistics
+        self.deviation_floor = non_negative("deviation_floor", deviation_floor)
+        self.checkpointing = checkpointing
+
+    def forward(self, output: InpaintingOutput) -> Tensor:
+        """LPL of `output.latent` against `output.target_latent`; gradients flow to the former only."""
+        decoder = output.model.decoder
+        _check_use(decoder, output.target_latent)
+        with torch.no_grad():
+            targets = decoder_features(list(decoder.ups), output.target_latent, self.blocks)
+        features = decoder_features(list(decoder.ups), output.latent, self.blocks, self.checkpointing)
+        height = output.target_latent.shape[-2]
+        weights = self.block_weights or [height / target.shape[-2] for target in targets]
+        terms = [
+            block_weight * self._distance(feature, target, output.image.shape[-2] // target.shape[-2])
+            for block_weight, feature, target in zip(weights, features, targets)
+        ]
+        return torch.stack(terms).sum()
+
+    def _distance(self, features: Tensor, target_features: Tensor, down_factor: int) -> Tensor:
+        kept = torch.ones_like(target_features, dtype=torch.bool)
+        if self.mask_outliers:
+            kept = inlier_mask(target_features, max(1, down_factor))
+        return standardised_distance(
+            features, target_features, kept, self.estimate_statistics, self.deviation_floor
+        )
+
+
+def _check_use(decoder: nn.Module, latent: Tensor) -> None:
+    height, width = latent.shape[-2:]
+    if min(height, width) < SMALLEST_LATENT:
+        raise ValueError(
+            f"latent must be at least {SMALLEST_LATENT}×{SMALLEST_LATENT} for LPL, got {height}×{width}"
+        )
+    if decoder.training or any(p.requires_grad for p in decoder.parameters()):
+        raise ValueError("decoder must be frozen (eval mode, no gradients): LPL compares its features")
+
+
+def _max_pool(x: Tensor, size: int) -> Tensor:
+    return functional.max_pool2d(x, size, stride=1, padding=(size - 1) // 2)
+
+
+def _checked(block_weights: Sequence[float], count: int) -> list[float]:
+    weights = [non_negative(f"block_weights[{i}]", weight) for i, weight in enumerate(block_weights)]
+    if len(weights) != count:
+        raise ValueError(f"block_weights must have one number per block, {count}, got {len(weights)}")
+    return weights
