@@ -3,21 +3,16 @@
 import hashlib
 import json
 import logging
-from collections.abc import Iterator
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-import cv2
-import torch
-import torch.distributed as dist
 from pytorch_lightning import LightningDataModule
-from torch.utils.data import DataLoader, Dataset, Subset
+from torch.utils.data import Subset
 
-from latent_inpaint.data import Batch
-from latent_inpaint.data.datasets import PictureReader, TrainDataset, Transform, ValDataset, collate
+from latent_inpaint.data.datasets import PictureReader, TrainDataset, Transform, ValDataset
 from latent_inpaint.data.layouts import Layout, Splits
 from latent_inpaint.data.listing import Listing, existing_folder, read_file_list
+from latent_inpaint.data.loaders import EndlessLoader, ReadableBatches, process, torch_loader
 from latent_inpaint.data.mask_sources import MaskSource, as_mask_source
 from latent_inpaint.data.masks import MaskGenerator
 from latent_inpaint.data.sampler import EndlessBatches
@@ -129,32 +124,20 @@ class InpaintingDataModule(LightningDataModule):
             raise ValueError(f"no validation pictures in {self.splits.val.root} ({self.splits.description})")
         return ValDataset(self._val_reader, self.val_masks, self.size, self.val_short_side, anchors)
 
-    def train_dataloader(self) -> DataLoader:
+    def train_dataloader(self) -> EndlessLoader:
         """An endless loader of `Batch`, from picture `images_seen` on."""
         dataset = self.train_dataset()
-        rank, world_size = _process()
-        order = EndlessBatches(
-            len(self.splits.train), self.batch_size, self.seed, lambda: self.images_seen, rank, world_size
-        )
-        return self._loader(dataset, batch_sampler=order)
+        n_pictures, seen = len(self.splits.train), lambda: self.images_seen
+        order = EndlessBatches(n_pictures, self.batch_size, self.seed, seen, *process())
+        return EndlessLoader(torch_loader(dataset, self.num_workers, batch_sampler=order))
 
-    def val_dataloader(self) -> "ReadableBatches":
+    def val_dataloader(self) -> ReadableBatches:
         """Every validation sample of this process once, in order."""
-        rank, world_size = _process()
+        rank, world_size = process()
         dataset = self.val_dataset()
         part = Subset(dataset, range(rank, len(dataset), world_size))
-        return ReadableBatches(self._loader(part, batch_size=self.batch_size), self.splits.val)
-
-    def _loader(self, dataset: Dataset, **order: Any) -> DataLoader:
-        return DataLoader(
-            dataset,
-            num_workers=self.num_workers,
-            collate_fn=collate,
-            pin_memory=torch.cuda.is_available(),
-            persistent_workers=self.num_workers > 0,
-            worker_init_fn=_use_one_thread,
-            **order,
-        )
+        loader = torch_loader(part, self.num_workers, batch_size=self.batch_size)
+        return ReadableBatches(loader, f"{len(self.splits.val)} pictures in {self.splits.val.root}")
 
     def state_dict(self) -> dict[str, int]:
         """The position in the training data, for the checkpoint."""
@@ -192,38 +175,8 @@ class InpaintingDataModule(LightningDataModule):
         }
 
 
-class ReadableBatches:
-    """A sized loader without the batches of which no picture could be read; an error when none is left."""
-
-    def __init__(self, loader: DataLoader, listing: Listing) -> None:
-        self.loader = loader
-        self.listing = listing
-
-    def __len__(self) -> int:
-        return len(self.loader)
-
-    def __iter__(self) -> Iterator[Batch]:
-        empty = len(self.loader) > 0
-        for batch in self.loader:
-            if batch is not None:
-                empty = False
-                yield batch
-        if empty:
-            raise RuntimeError(f"none of the {len(self.listing)} pictures in {self.listing.root} can be read")
-
-
-def _listed(file_list: str | None, root: str | None, otherwise: Listing) -> Listing:
+def _listed(file_list: str | None, root: str | None, found: Listing) -> Listing:
+    """The pictures of a file list, relative to the split's folder or else to `root`; without one, `found`."""
     if file_list is None:
-        return otherwise
-    return read_file_list(file_list, otherwise.root if root is None else existing_folder(Path(root)))
-
-
-def _process() -> tuple[int, int]:
-    """Rank of this process and number of processes."""
-    if dist.is_available() and dist.is_initialized():
-        return dist.get_rank(), dist.get_world_size()
-    return 0, 1
-
-
-def _use_one_thread(worker: int) -> None:
-    cv2.setNumThreads(0)
+        return found
+    return read_file_list(file_list, found.root, *([] if root is None else [existing_folder(root)]))

@@ -1,6 +1,7 @@
 """Lists of picture files: recursive, keyed on the path relative to the data folder."""
 
 import hashlib
+import heapq
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from latent_inpaint.data.path_table import joined
 from latent_inpaint.data.photos import EXTENSIONS
 
 
@@ -46,14 +48,14 @@ class Listing:
             return self
         if count < 1:
             raise ValueError(f"subset: expected at least 1 picture, got {count}")
-        chosen = sorted(range(len(self)), key=lambda i: name_hash(self.names[i]))[:count]
-        return self.select(sorted(chosen))
+        hashes = ((name_hash(name), index) for index, name in enumerate(self.names))
+        return self.select(sorted(index for _, index in heapq.nsmallest(count, hashes)))
 
     def hash(self) -> str:
         """SHA-256 of names and sizes, in order; the folder's place does not enter."""
-        digest = hashlib.sha256()
-        for name, size in zip(self.names, self.sizes):
-            digest.update(f"{name}\t{size}\n".encode("utf-8", "surrogateescape"))
+        digest = hashlib.sha256(joined(self.names))
+        digest.update(b"\0")
+        digest.update(np.ascontiguousarray(self.sizes, dtype="<i8").tobytes())
         return digest.hexdigest()
 
 
@@ -103,11 +105,15 @@ def _walk(folder: str, prefix: str, linked: set[str]) -> Iterator[tuple[str, int
                 yield prefix + entry.name, entry.stat().st_size
 
 
-def read_file_list(path: str | Path, root: Path) -> Listing:
-    """The pictures named in a text file: a relative path per line, whatever follows white space is ignored.
+def read_file_list(path: str | Path, *roots: Path) -> Listing:
+    """The pictures named in a text file: one path per line, relative to a data folder.
 
     Lines as in Places365's own lists (`/a/airfield/00000001.jpg 0`) are understood: a leading slash and an
     index after the path are dropped. The order is the file's.
+
+    Args:
+        path: the list.
+        roots: data folders; the first one in which the first picture exists is taken.
 
     Raises:
         FileNotFoundError: the list, or a picture that it names, does not exist.
@@ -123,11 +129,21 @@ def read_file_list(path: str | Path, root: Path) -> Listing:
     for name in names:
         if ".." in name.split("/"):
             raise ValueError(f"file list {path}: {name} leaves the data folder")
-    missing = [name for name in names if not (root / name).is_file()]
+    root = next((root for root in roots if (root / names[0]).is_file()), roots[0])
+    sizes = [_size(root / name) for name in names]
+    missing = [name for name, size in zip(names, sizes) if size < 0]
     if missing:
         count = f"{len(missing)} of {len(names)}"
         raise FileNotFoundError(f"file list {path}: {count} are not in {root}, first {missing[0]}")
-    return Listing(root, names, np.array([(root / name).stat().st_size for name in names], dtype=np.int64))
+    return Listing(root, names, np.array(sizes, dtype=np.int64))
+
+
+def _size(path: Path) -> int:
+    """Size in bytes, -1 for what is not there."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1
 
 
 def _listed_name(line: str) -> str:

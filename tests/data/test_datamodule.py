@@ -216,7 +216,7 @@ def test_negative_seed_is_an_error(tree):
 def test_processes_divide_validation(tree, monkeypatch):
     names = []
     for rank in range(2):
-        monkeypatch.setattr("latent_inpaint.data.datamodule._process", lambda rank=rank: (rank, 2))
+        monkeypatch.setattr("latent_inpaint.data.datamodule.process", lambda rank=rank: (rank, 2))
         names += [n for b in module(tree, layout=FolderLayout(1.0)).val_dataloader() for n in b.name]
     assert len(names) == 12 and len(set(names)) == 12
 

@@ -1,0 +1,71 @@
+"""What the data modules share: loaders that Lightning leaves as they are, and the split among processes."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import cv2
+import torch
+import torch.distributed as dist
+from torch.utils.data import DataLoader, Dataset
+
+from latent_inpaint.data import Batch
+from latent_inpaint.data.datasets import collate
+
+
+def process() -> tuple[int, int]:
+    """Rank of this process and number of processes."""
+    if dist.is_available() and dist.is_initialized():
+        return dist.get_rank(), dist.get_world_size()
+    return 0, 1
+
+
+def torch_loader(dataset: Dataset, num_workers: int, **order: Any) -> DataLoader:
+    """A `DataLoader` of `Batch` with this package's defaults; `order` says how samples become batches."""
+    return DataLoader(
+        dataset,
+        num_workers=num_workers,
+        collate_fn=collate,
+        pin_memory=torch.cuda.is_available(),
+        persistent_workers=num_workers > 0,
+        worker_init_fn=_use_one_thread,
+        **order,
+    )
+
+
+class EndlessLoader:
+    """Training batches without a length; no `DataLoader`, so that Lightning inserts no sampler of its own."""
+
+    def __init__(self, loader: DataLoader) -> None:
+        self.loader = loader
+
+    def __iter__(self) -> Iterator[Batch]:
+        return iter(self.loader)
+
+
+class ReadableBatches:
+    """Validation batches, without those of which no picture could be read; an error when none is left.
+
+    Args:
+        loader: gives batches, or None for a batch without a readable picture.
+        source: how many pictures of which folder, for the error.
+    """
+
+    def __init__(self, loader: DataLoader, source: str) -> None:
+        self.loader = loader
+        self.source = source
+
+    def __len__(self) -> int:
+        return len(self.loader)
+
+    def __iter__(self) -> Iterator[Batch]:
+        empty = len(self.loader) > 0
+        for batch in self.loader:
+            if batch is not None:
+                empty = False
+                yield batch
+        if empty:
+            raise RuntimeError(f"none of the {self.source} can be read")
+
+
+def _use_one_thread(worker: int) -> None:
+    cv2.setNumThreads(0)

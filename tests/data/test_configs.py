@@ -1,0 +1,79 @@
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+
+from latent_inpaint.data.transforms import CropFlip, Distortions
+
+CONF = Path(__file__).parents[2] / "conf"
+ROOT = """
+defaults: [data: sample, masks: thick, _self_]
+seed: 3
+paths: {outputs: OUTPUTS}
+hydra: {searchpath: [file://CONF]}
+"""
+
+
+@pytest.fixture
+def data_of(tmp_path):
+    (tmp_path / "conf").mkdir()
+    text = ROOT.replace("CONF", str(CONF)).replace("OUTPUTS", str(tmp_path / "outputs"))
+    (tmp_path / "conf" / "root.yaml").write_text(text)
+
+    def build(*overrides):
+        with initialize_config_dir(str(tmp_path / "conf"), version_base=None):
+            return instantiate(compose("root", overrides=list(overrides)).data)
+
+    return build
+
+
+def test_sample_is_the_default(data_of):
+    data = data_of("data.size=64", "data.batch_size=2", "data.num_workers=0")
+    data.setup()
+    batch = next(iter(data.train_dataloader()))
+    assert batch.image.shape == (2, 3, 64, 64) and batch.mask.shape == (2, 1, 64, 64)
+    assert data.seed == 3 and data.summary()["val_crops"] >= 24
+    assert isinstance(data.train_transform, CropFlip)
+
+
+@pytest.mark.parametrize("masks", sorted(path.stem for path in (CONF / "masks").glob("*.yaml")))
+def test_every_mask_config_gives_masks(data_of, masks, tree, request):
+    overrides = request.getfixturevalue("mask_overrides").get(masks, [])
+    size = 256 if masks.endswith("_frozen") else 64
+    data = data_of("data=folder", f"data.root={tree}", f"masks={masks}", f"data.size={size}", *overrides)
+    data.num_workers = 0
+    batch = next(iter(data.val_dataloader()))
+    assert 0 < batch.mask.mean() < 1
+
+
+@pytest.fixture
+def mask_overrides():
+    return {}
+
+
+def test_folder(data_of, tree):
+    data = data_of("data=folder", f"data.root={tree}", "data.layout.val_fraction=1.0")
+    assert len(data.splits.val) == 12
+
+
+def test_places2_follows_lamas_protocol(data_of, tmp_path, make_picture):
+    make_picture(tmp_path / "places" / "data_large" / "a" / "airfield" / "1.jpg", 512, 600)
+    make_picture(tmp_path / "places" / "val_large" / "Places365_val_00000001.jpg", 512, 600)
+    data = data_of("data=places2", f"data.root={tmp_path / 'places'}", "data.num_workers=0")
+    assert isinstance(data.train_transform, Distortions)
+    batch = next(iter(data.val_dataloader()))
+    assert batch.image.shape == (1, 3, 256, 256) and data.val_dataset().short_side == 256
+    assert list((tmp_path / "outputs" / "index").iterdir())
+
+
+def test_augmentation_is_chosen_by_name(data_of):
+    data = data_of("data/transform@data.train_transform=distortions", "data.size=48")
+    assert data.train_transform == Distortions(48)
+
+
+def test_unknown_keys_are_errors(data_of):
+    from hydra.errors import ConfigCompositionException
+
+    with pytest.raises(ConfigCompositionException):
+        data_of("data.batchsize=3")
