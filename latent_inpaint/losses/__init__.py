@@ -14,6 +14,7 @@ from latent_inpaint.losses.latent_l1 import LatentL1, latent_l1
 from latent_inpaint.losses.latent_perceptual import LatentPerceptual, inlier_mask
 from latent_inpaint.losses.mse import PixelMSE, pixel_mse
 from latent_inpaint.losses.objective import NonFiniteLossError, Objective
+from latent_inpaint.losses.perceptual import Perceptual, perceptual_loss
 from latent_inpaint.losses.pixel_l1 import PixelL1, pixel_l1
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "LossTerm",
     "NonFiniteLossError",
     "Objective",
+    "Perceptual",
     "PixelL1",
     "PixelMSE",
     "PixelSpace",
@@ -35,6 +37,7 @@ __all__ = [
     "generator_loss",
     "inlier_mask",
     "latent_l1",
+    "perceptual_loss",
     "pixel_l1",
     "pixel_mse",
     "r1_penalty",
