@@ -10,12 +10,12 @@ from latent_inpaint.losses.adversarial import (
 from latent_inpaint.losses.adversarial_output import AdversarialOutput, LatentSpace, PixelSpace
 from latent_inpaint.losses.base import LossTerm
 from latent_inpaint.losses.feature_matching import FeatureMatching, feature_matching_loss
-from latent_inpaint.losses.latent_l1 import LatentL1, latent_l1
+from latent_inpaint.losses.latent_l1 import LatentL1
 from latent_inpaint.losses.latent_perceptual import LatentPerceptual, inlier_mask
 from latent_inpaint.losses.mse import PixelMSE, pixel_mse
 from latent_inpaint.losses.objective import NonFiniteLossError, Objective
 from latent_inpaint.losses.perceptual import Perceptual, perceptual_loss
-from latent_inpaint.losses.pixel_l1 import PixelL1, pixel_l1
+from latent_inpaint.losses.pixel_l1 import PixelL1
 
 __all__ = [
     "Adversarial",
@@ -36,9 +36,7 @@ __all__ = [
     "feature_matching_loss",
     "generator_loss",
     "inlier_mask",
-    "latent_l1",
     "perceptual_loss",
-    "pixel_l1",
     "pixel_mse",
     "r1_penalty",
 ]
