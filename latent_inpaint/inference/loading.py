@@ -31,8 +31,8 @@ def load(
     """A network ready for inference, in eval mode.
 
     Args:
-        source: a model folder, a run's folder or checkpoint, a LaMa folder or zip, or LaMa's TorchScript file;
-            None is the small network that comes with the package.
+        source: a model folder, a run's folder or checkpoint, a LaMa folder or zip, or LaMa's TorchScript
+            file; None is the small network that comes with the package.
         device: `auto` (CUDA, else MPS, else CPU), `cpu`, `cuda`, `cuda:1`, `mps`.
         precision: what `inpaint` computes in with this network: `auto`, `float32` or `bfloat16`. Calls of
             the network itself are not affected.

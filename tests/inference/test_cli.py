@@ -1,0 +1,97 @@
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from latent_inpaint.cli import main
+from latent_inpaint.models.storage import save_model
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def folder(tmp_path, network, rng):
+    save_model(network, tmp_path / "model")
+    Image.fromarray(rng.integers(0, 256, (20, 30, 3), dtype=np.uint8)).save(tmp_path / "photo.png")
+    hole = np.zeros((20, 30), np.uint8)
+    hole[5:12, 8:20] = 255
+    Image.fromarray(hole).save(tmp_path / "mask.png")
+    return tmp_path
+
+
+def arguments(folder: Path, **changed: str) -> list[str]:
+    given = {
+        "model": folder / "model",
+        "image": folder / "photo.png",
+        "mask": folder / "mask.png",
+        "output": folder / "out.png",
+    }
+    return ["predict", *(f"--{key}={value}" for key, value in (given | changed).items())]
+
+
+def test_predict_writes_a_picture_that_differs_in_the_hole_only(folder, capsys):
+    assert main(arguments(folder)) == 0
+    image, result = (np.asarray(Image.open(folder / name)) for name in ("photo.png", "out.png"))
+    changed = (image != result).any(axis=2)
+    hole = np.asarray(Image.open(folder / "mask.png")) > 0
+    assert changed.any() and not changed[~hole].any()
+    assert "30×20" in capsys.readouterr().out
+
+
+def test_the_script_is_the_same_command(folder):
+    command = [sys.executable, str(ROOT / "bin" / "predict.py"), *arguments(folder)[1:], "--invert-mask"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "warning: mask: the hole surrounds" in done.stderr
+    image, result = (np.asarray(Image.open(folder / name)) for name in ("photo.png", "out.png"))
+    hole = np.asarray(Image.open(folder / "mask.png")) > 0
+    np.testing.assert_array_equal(result[hole], image[hole])
+
+
+def test_a_mask_of_another_size_needs_permission(folder, capsys):
+    Image.open(folder / "mask.png").resize((15, 10)).save(folder / "small.png")
+    assert main(arguments(folder, mask=folder / "small.png")) == 1
+    error = capsys.readouterr().err
+    assert "mask is 15×10 pixels, the image 30×20" in error and error.count("\n") == 1
+    assert not (folder / "out.png").exists()
+    assert main([*arguments(folder, mask=folder / "small.png"), "--resize-mask"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"image": "nowhere.jpg"}, "nowhere.jpg: no such file"),
+        ({"model": "nowhere"}, "nowhere: no such file or folder"),
+        ({"output": "/nowhere/out.png"}, "/nowhere: no such folder"),
+        ({"output": "out.gif"}, "the ending must be one of"),
+        ({"device": "abacus"}, "device must be one of"),
+    ],
+)
+def test_errors_are_one_line_and_the_exit_status_tells(folder, capsys, changed, message):
+    assert main(arguments(folder, **changed)) == 1
+    captured = capsys.readouterr()
+    assert message in captured.err and captured.err.count("\n") == 1 and not captured.out
+
+
+def test_wrong_usage_has_its_own_status(capsys):
+    with pytest.raises(SystemExit) as exit_status:
+        main(["predict", "--image", "a.png"])
+    assert exit_status.value.code == 2
+    assert "--mask" in capsys.readouterr().err
+
+
+def test_info(folder, capsys):
+    assert main(["info", "--model", str(folder / "model"), "--device=cpu"]) == 0
+    out = capsys.readouterr().out
+    assert "32 channels" in out and "mask encoder" in out and "cpu in float32" in out
+
+
+def test_help_answers_within_a_second_with_examples():
+    start = time.perf_counter()
+    command = [sys.executable, "-m", "latent_inpaint.cli", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert time.perf_counter() - start < 1
+    assert "latent-inpaint predict --model" in done.stdout
