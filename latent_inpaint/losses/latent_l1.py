@@ -6,26 +6,60 @@ from torch import Tensor
 from torch.nn import functional
 
 from latent_inpaint.losses.base import LossTerm, check_same_shape
+from latent_inpaint.losses.latent_weights import ChannelWeights, HoleWeights
 from latent_inpaint.models.output import InpaintingOutput
 
 
-def latent_l1(latent: Tensor, target: Tensor) -> Tensor:
+def latent_l1(
+    latent: Tensor,
+    target: Tensor,
+    channel_weights: Tensor | None = None,
+    position_weights: Tensor | None = None,
+) -> Tensor:
     """`L_lat = mean |R(z_masked) − E(x)|` over all positions and channels, local and global ones.
 
     Args:
         latent: refined latent, `[B, C, h, w]`.
         target: the true picture's latent, `[B, C, h, w]`.
+        channel_weights: `[C, 1, 1]`, factors of the absolute differences; None: 1.
+        position_weights: `[B, 1, h, w]`, factors of the absolute differences; None: 1.
 
     Raises:
         ValueError: the shapes differ.
     """
     check_same_shape("latent", latent, "target", target)
-    return functional.l1_loss(latent, target)
+    distance = functional.l1_loss(latent, target, reduction="none")
+    if channel_weights is not None:
+        distance = channel_weights * distance
+    if position_weights is not None:
+        distance = position_weights * distance
+    return distance.mean()
 
 
 class LatentL1(LossTerm):
-    """`latent_l1` of the output's latents. Weight 1 when alone, 1e-4 beside LaMa's pixel losses."""
+    """`latent_l1` of the output's latents. Weight 1 when alone, 1e-4 beside LaMa's pixel losses.
+
+    Args:
+        weight: factor of the term in the objective.
+        channels: weights of the channels; None: all 1, as the thesis has it.
+        positions: weights in and outside the hole; None: all 1, as the thesis has it.
+    """
+
+    def __init__(
+        self,
+        weight: float = 1.0,
+        channels: ChannelWeights | None = None,
+        positions: HoleWeights | None = None,
+    ) -> None:
+        super().__init__(weight)
+        self.channels = channels
+        self.positions = positions
 
     def forward(self, output: InpaintingOutput) -> Tensor:
-        """Mean absolute difference of `output.latent` and `output.target_latent`."""
-        return latent_l1(output.latent, output.target_latent)
+        """Weighted mean absolute difference of `output.latent` and `output.target_latent`."""
+        channel_weights = None if self.channels is None else self.channels(output)
+        position_weights = None
+        if self.positions is not None:
+            height, width = output.latent.shape[-2:]
+            position_weights = self.positions(output.mask, (height, width))
+        return latent_l1(output.latent, output.target_latent, channel_weights, position_weights)

@@ -7,7 +7,6 @@ from safetensors.torch import load_file
 from torch.nn import functional
 
 from latent_inpaint.importers.lama_discriminator import load_discriminator
-from latent_inpaint.losses import pixel_l1
 from latent_inpaint.losses.adversarial import (
     Adversarial,
     DiscriminatorObjective,
@@ -17,6 +16,7 @@ from latent_inpaint.losses.adversarial import (
 )
 from latent_inpaint.losses.adversarial_output import AdversarialOutput, LatentSpace, PixelSpace
 from latent_inpaint.losses.feature_matching import FeatureMatching, feature_matching_loss
+from latent_inpaint.losses.pixel_l1 import pixel_l1
 from latent_inpaint.models.discriminator import PatchDiscriminator
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "lama_adversarial.safetensors"

@@ -1,6 +1,6 @@
 import torch
 
-from latent_inpaint.losses import LatentL1, latent_l1
+from latent_inpaint.losses.latent_l1 import LatentL1, latent_l1
 
 
 def test_latent_l1_is_a_sound_loss(loss_tester, output):

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from latent_inpaint.losses import PixelL1, PixelMSE, pixel_l1, pixel_mse
+from latent_inpaint.losses import PixelL1, PixelMSE, pixel_mse
+from latent_inpaint.losses.pixel_l1 import pixel_l1
 
 
 def test_pixel_l1_is_a_sound_loss(loss_tester, output):
