@@ -27,8 +27,8 @@ class TrainingModule(pl.LightningModule):
     Args:
         model: the network.
         losses: the objective's terms by name, each with its weight.
-        trainable: dotted names of the parts of `model` that train; an empty name is the whole network. All else
-            is frozen: no gradient, and always in eval mode, so that buffers do not change either.
+        trainable: dotted names of the parts of `model` that train, an empty name being all of it. The rest is
+            frozen: no gradient, and always in eval mode, so that buffers do not change either.
         optimizer: makes the optimizer from the trainable parameters.
         scheduler: makes the learning rate's schedule, advanced every step; None keeps the rate constant.
     """

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import Callback, TQDMProgressBar
+from pytorch_lightning.callbacks import Callback, Checkpoint, TQDMProgressBar
 from torch import Tensor, nn
 
 from latent_inpaint.data import Batch
 from latent_inpaint.models import Autoencoder, composite
+from latent_inpaint.training.checkpoints import LAST_NAME
 from latent_inpaint.visual.grids import progress_sheet, save_sheet
 
 
@@ -98,6 +99,27 @@ class Throughput(Callback):
     def load_state_dict(self, state_dict: dict[str, float]) -> None:
         """Go on counting."""
         self.train_seconds = state_dict["train_seconds"]
+
+
+class LastCheckpoint(Checkpoint):
+    """Keeps `last.ckpt` up to date: every so many steps, and at the last one.
+
+    Args:
+        dirpath: folder of the checkpoint.
+        every_n_steps: steps between two writes; what is lost by a crash is at most this.
+    """
+
+    def __init__(self, dirpath: str, every_n_steps: int = 100) -> None:
+        if every_n_steps < 1:
+            raise ValueError(f"every_n_steps must be at least 1, got {every_n_steps}")
+        self.path = Path(dirpath) / LAST_NAME
+        self.every_n_steps = every_n_steps
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        """Write, where it is time."""
+        step = trainer.global_step
+        if step % self.every_n_steps == 0 or step == trainer.max_steps:
+            trainer.save_checkpoint(self.path, weights_only=False)
 
 
 class ZeroConvNorms(Callback):

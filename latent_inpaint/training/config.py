@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 
 
 def register_resolvers() -> None:
-    """Make `latent_channels`, `stage_channels` and `validation_interval` known to OmegaConf; may be repeated."""
+    """Make the resolvers that the configuration files use known to OmegaConf; may be repeated."""
     OmegaConf.register_new_resolver("stage_channels", _stage_channels, replace=True)
     OmegaConf.register_new_resolver(
         "latent_channels", lambda ngf, n: _stage_channels(ngf, n)[-1], replace=True

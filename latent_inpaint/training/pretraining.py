@@ -35,7 +35,7 @@ def autoencoder_folder(
 ) -> Path:
     """Where the autoencoder's weights are; they are pretrained first where the cache has none.
 
-    Jobs that start together wait for the one that pretrains. An interrupted pretraining continues from its last
+    Jobs that start together wait for the one that pretrains. An interrupted pretraining goes on from its last
     checkpoint.
 
     Args:

@@ -95,7 +95,7 @@ def train_autoencoder(cfg: DictConfig, datamodule: Any, folder: Path, resume: Pa
 def fit(
     cfg: DictConfig, module: TrainingModule, datamodule: Any, folder: Path, title: str, resume: Path | None
 ) -> pl.Trainer:
-    """Run Lightning's Trainer in `folder`; a final checkpoint is written, whatever the interval says.
+    """Run Lightning's Trainer in `folder`.
 
     Raises:
         Interrupted: the user pressed Ctrl-C; the checkpoint is there.
@@ -111,11 +111,14 @@ def fit(
         logger=[instantiate(logger) for logger in stage.logger.values() if logger is not None],
         plugins=[AtomicCheckpointIO()],
     )
-    trainer.fit(module, datamodule=datamodule, ckpt_path=resume, weights_only=True)
-    last = folder / "checkpoints" / LAST_NAME
-    trainer.save_checkpoint(last)
-    if trainer.interrupted:
-        raise Interrupted(f"stopped at step {trainer.global_step}; go on with resume={last}")
+    try:
+        trainer.fit(module, datamodule=datamodule, ckpt_path=resume, weights_only=True)
+    except SystemExit:  # Lightning's answer to Ctrl-C
+        if not trainer.interrupted:
+            raise
+        last = folder / "checkpoints" / LAST_NAME
+        trainer.save_checkpoint(last, weights_only=False)
+        raise Interrupted(f"Stopped at step {trainer.global_step}; go on with resume={last}") from None
     return trainer
 
 
@@ -151,5 +154,10 @@ def _be_quiet() -> None:
     """Lightning's tips and its warnings about what is meant so here."""
     for name in ("pytorch_lightning.utilities.rank_zero", "lightning_fabric.utilities.seed"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    for message in (".*does not have many workers.*", ".*exists and is not empty.*", ".*mid-epoch.*"):
+    for message in (
+        ".*does not have many workers.*",
+        ".*mid-epoch.*",
+        ".*in eval mode at the start of training.*",  # frozen parts are meant to be
+        ".*LeafSpec.*",
+    ):
         warnings.filterwarnings("ignore", message=message)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,27 +22,28 @@ def to_uint8(images: Tensor) -> np.ndarray:
     return array.cpu().numpy()
 
 
-def sheet(columns: Mapping[str, np.ndarray]) -> Image.Image:
+def sheet(columns: Mapping[str, np.ndarray], rows: Sequence[str] = ()) -> Image.Image:
     """A sheet of named columns.
 
     Args:
         columns: title → `[B, H, W, 3]` uint8; the same shape for all.
-
-    Returns:
-        An RGB picture that remembers its columns when saved with `save_sheet`.
+        rows: a name for each row, written to its left; empty for none.
     """
     arrays = list(columns.values())
     count, height, width = arrays[0].shape[:3]
-    canvas = Image.new(
-        "RGB", (len(arrays) * (width + GAP) - GAP, HEADER + count * (height + GAP) - GAP), "white"
-    )
-    draw = ImageDraw.Draw(canvas)
     font = ImageFont.load_default(size=11)
+    margin = int(max((font.getlength(name) for name in rows), default=-8)) + 8
+    size = (margin + len(arrays) * (width + GAP) - GAP, HEADER + count * (height + GAP) - GAP)
+    canvas = Image.new("RGB", size, "white")
+    draw = ImageDraw.Draw(canvas)
+    tops = [HEADER + row * (height + GAP) for row in range(count)]
+    for top, name in zip(tops, rows):
+        draw.text((2, top + height // 2 - 6), name, fill="black", font=font)
     for column, (title, array) in enumerate(columns.items()):
-        left = column * (width + GAP)
+        left = margin + column * (width + GAP)
         draw.text((left + 2, 2), title, fill="black", font=font)
-        for row in range(count):
-            canvas.paste(Image.fromarray(array[row]), (left, HEADER + row * (height + GAP)))
+        for top, pixels in zip(tops, array):
+            canvas.paste(Image.fromarray(pixels), (left, top))
     return canvas
 
 

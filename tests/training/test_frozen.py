@@ -1,0 +1,90 @@
+"""Frozen is frozen, and what trains does."""
+
+import pytest
+import torch
+from hydra.utils import instantiate
+
+from latent_inpaint.training.run import build_model, train
+
+ROWS = {
+    "baseline": ["encoder", "refiner", "decoder"],
+    "control": ["refiner", "mask_encoder"],
+    "latent": ["refiner", "encoder.stem.conv"],
+    "latent_control": ["refiner", "mask_encoder"],
+}
+
+
+def modules(compose, experiment):
+    cfg = compose(experiment)
+    datamodule = instantiate(cfg.data)
+    model = build_model(cfg, datamodule, resume=None)
+    return instantiate(cfg.training, model=model, losses=cfg.losses), datamodule
+
+
+def belongs(name, parts):
+    return any(name.startswith(f"{part}.") for part in parts)
+
+
+@pytest.mark.parametrize("experiment", ROWS)
+def test_ten_steps_leave_every_frozen_tensor_bit_identical(compose, experiment):
+    module, datamodule = modules(compose, experiment)
+    before = {name: tensor.clone() for name, tensor in module.model.state_dict().items()}
+    optimizer = module.configure_optimizers()
+    optimised = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    module.train()
+    for _, batch in zip(range(10), datamodule.train_dataloader()):
+        optimizer.zero_grad()
+        total, _ = module.objective(module.outputs(batch))
+        total.backward()
+        optimizer.step()
+    for name, tensor in module.model.state_dict().items():
+        if not belongs(name, ROWS[experiment]):
+            assert torch.equal(tensor, before[name]), f"{name} is frozen and changed"
+    for name, parameter in module.model.named_parameters():
+        trains = belongs(name, ROWS[experiment])
+        assert (id(parameter) in optimised) == trains == parameter.requires_grad, name
+        if trains:
+            assert not torch.equal(parameter, before[name]), f"{name} trains and did not change"
+
+
+def test_zero_convolutions_move_at_the_first_step(compose):
+    module, datamodule = modules(compose, "latent_control")
+    zero_convs = module.model.mask_encoder.zero_convs
+    assert all(not conv.weight.any() for conv in zero_convs)
+    optimizer = module.configure_optimizers()
+    total, _ = module.objective(module.outputs(next(iter(datamodule.train_dataloader()))))
+    total.backward()
+    optimizer.step()
+    assert all(conv.weight.any() for conv in zero_convs)
+
+
+@pytest.mark.parametrize(
+    ("experiment", "calls"), [("baseline", 3), ("control", 3), ("latent", 0), ("latent_control", 0)]
+)
+def test_how_often_a_training_step_runs_the_decoder(compose, experiment, calls):
+    module, datamodule = modules(compose, experiment)
+    counted = []
+    module.model.decoder.register_forward_hook(lambda *_: counted.append(1))
+    for _, batch in zip(range(3), datamodule.train_dataloader()):
+        module.objective(module.outputs(batch))
+    assert len(counted) == calls
+
+
+def test_rows_start_equal(compose):
+    """Equal initialisation: the same autoencoder, and the same random refiner."""
+    models = {row: modules(compose, row)[0].model for row in ROWS}
+    reference = models["latent_control"]
+    image, mask = torch.rand(1, 3, 32, 32), torch.ones(1, 1, 32, 32)
+    for row, model in models.items():
+        for part in ("refiner", "decoder"):
+            for name, tensor in getattr(model, part).state_dict().items():
+                assert torch.equal(tensor, getattr(reference, part).state_dict()[name]), (row, part, name)
+        model.eval()
+        torch.testing.assert_close(model(image, mask), reference.eval()(image, mask))
+        assert torch.equal(model.encode(image), reference.encode(image))
+
+
+def test_a_part_that_does_not_exist(compose):
+    cfg = compose("latent_control", "training.trainable=[refinre]")
+    with pytest.raises(Exception, match=r"trainable must name parts .* 'refiner'.*got \['refinre'\]"):
+        train(cfg)

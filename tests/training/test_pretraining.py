@@ -1,0 +1,91 @@
+"""The cache of pretrained autoencoders, checkpoints on the disk, and the command line's start."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from latent_inpaint.models import Autoencoder, Decoder, Encoder, save_model
+from latent_inpaint.training.checkpoints import AtomicCheckpointIO
+from latent_inpaint.training.pretraining import autoencoder_folder, fingerprint
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_jobs_at_the_same_time_pretrain_once(tmp_path):
+    calls, folders = [], []
+
+    def pretrain(folder, resume):
+        calls.append(resume)
+        time.sleep(0.3)
+        save_model(Autoencoder(Encoder(2), Decoder(2)), folder / "model")
+
+    def job():
+        folders.append(autoencoder_folder("auto", {"seed": 0}, tmp_path, pretrain))
+
+    jobs = [threading.Thread(target=job) for _ in range(4)]
+    for thread in jobs:
+        thread.start()
+    for thread in jobs:
+        thread.join()
+    assert calls == [None]
+    assert set(folders) == {tmp_path / fingerprint({"seed": 0})}
+
+
+def test_an_interrupted_pretraining_goes_on_from_its_checkpoint(tmp_path):
+    last = tmp_path / fingerprint({"seed": 1}) / "checkpoints" / "last.ckpt"
+    last.parent.mkdir(parents=True)
+    last.touch()
+    resumed = []
+    autoencoder_folder("auto", {"seed": 1}, tmp_path, lambda folder, resume: resumed.append(resume))
+    assert resumed == [last]
+
+
+def test_the_fingerprint_knows_what_matters():
+    assert fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1})
+    assert fingerprint({"a": 1}) != fingerprint({"a": 2})
+
+
+def test_a_failed_write_keeps_the_previous_checkpoint(tmp_path, monkeypatch):
+    path = tmp_path / "last.ckpt"
+    AtomicCheckpointIO().save_checkpoint({"step": 1}, path)
+
+    def full_disk(checkpoint, file):
+        file.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", full_disk)
+    with pytest.raises(
+        OSError, match=r"last.ckpt: the checkpoint could not be written, the previous one is kept"
+    ):
+        AtomicCheckpointIO().save_checkpoint({"step": 2}, path)
+    assert AtomicCheckpointIO().load_checkpoint(path) == {"step": 1}
+    assert [p.name for p in tmp_path.iterdir()] == ["last.ckpt"]
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["+experiment=latent_control", "--cfg", "job"]])
+def test_help_and_cfg_import_nothing_heavy(arguments):
+    """Answering must not wait for torch: the entry imports heavy packages when the run starts."""
+    script = (
+        "import runpy, sys, atexit\n"
+        "atexit.register(lambda: sys.stderr.write('HEAVY' if {'torch', 'cv2'} & set(sys.modules) else 'LIGHT'))\n"
+        f"sys.argv = ['train.py', *{arguments!r}]\n"
+        f"runpy.run_path({str(ROOT / 'bin' / 'train.py')!r}, run_name='__main__')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.endswith("LIGHT")
+    assert "latent_control" in done.stdout
+
+
+def test_an_error_ends_with_a_message_and_a_status(tmp_path):
+    command = [sys.executable, str(ROOT / "bin" / "train.py"), "+experiment=latent", "data=folder"]
+    command += [f"data.root={tmp_path / 'none'}", f"paths.outputs={tmp_path}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=os.environ)
+    assert done.returncode != 0
+    assert str(tmp_path / "none") in done.stderr.strip().splitlines()[-4:][0] + done.stderr
