@@ -1,0 +1,63 @@
+"""Metrics of one picture against its truth, as pure functions of a batch: SSIM, PSNR, L1 in the hole."""
+
+import torch
+from torch import Tensor
+
+PSNR_LIMIT = 100.0
+"""PSNR in dB of a picture equal to its truth (mean squared error 1e-10), where the formula gives infinity."""
+
+
+def ssim(prediction: Tensor, target: Tensor) -> Tensor:
+    """Return the structural similarity `[B]` (Wang et al., 2004): 11×11 Gaussian window, data range 1.
+
+    Args:
+        prediction: `[B, 3, H, W]` in [0, 1], H and W at least 11.
+        target: `[B, 3, H, W]` in [0, 1].
+    """
+    from torchmetrics.functional.image import structural_similarity_index_measure
+
+    value = structural_similarity_index_measure(prediction, target, data_range=1.0, reduction="none")
+    assert isinstance(value, Tensor)  # a tuple only when the full map is asked for
+    return value.reshape(-1)
+
+
+def psnr(prediction: Tensor, target: Tensor) -> Tensor:
+    """Return the peak signal-to-noise ratio `[B]` in dB over the whole picture, at most `PSNR_LIMIT`.
+
+    Args:
+        prediction: `[B, 3, H, W]` in [0, 1].
+        target: `[B, 3, H, W]` in [0, 1].
+    """
+    from torchmetrics.functional.image import peak_signal_noise_ratio
+
+    value = peak_signal_noise_ratio(prediction, target, data_range=1.0, reduction="none", dim=(1, 2, 3))
+    return value.clamp(max=PSNR_LIMIT)
+
+
+def l1_hole(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    """Return the mean absolute difference `[B]` over the hole's pixels and channels; NaN without a hole.
+
+    Args:
+        prediction: `[B, 3, H, W]` in [0, 1].
+        target: `[B, 3, H, W]` in [0, 1].
+        mask: `[B, 1, H, W]`, 1 = hole.
+    """
+    difference = ((prediction - target).abs() * mask).double().sum(dim=(1, 2, 3))
+    return (difference / (prediction.shape[1] * mask.double().sum(dim=(1, 2, 3)))).to(prediction.dtype)
+
+
+def batch_metrics(prediction: Tensor, target: Tensor, mask: Tensor) -> dict[str, Tensor]:
+    """Return the cheap metrics for validation during training: `ssim`, `psnr`, `l1_hole`, scalar batch means.
+
+    `l1_hole` leaves out pictures without a hole and is NaN if the batch has none.
+
+    Args:
+        prediction: the composite, `[B, 3, H, W]` in [0, 1].
+        target: `[B, 3, H, W]` in [0, 1].
+        mask: `[B, 1, H, W]`, 1 = hole.
+    """
+    return {
+        "ssim": ssim(prediction, target).mean(),
+        "psnr": psnr(prediction, target).mean(),
+        "l1_hole": torch.nanmean(l1_hole(prediction, target, mask)),
+    }

@@ -1,0 +1,241 @@
+"""All metrics of a table in one pass over the pictures, for any number of methods."""
+
+import logging
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from latent_inpaint.metrics.image import l1_hole, psnr, ssim
+from latent_inpaint.metrics.inception import inception_discriminative_scores
+from latent_inpaint.metrics.lite0 import lite0_perceptual_distance
+from latent_inpaint.metrics.networks import MetricNetworks
+from latent_inpaint.metrics.records import MethodRecords, RealFeatures
+from latent_inpaint.metrics.summary import Pictures, summarise
+
+logger = logging.getLogger(__name__)
+
+KEYS = ("ssim", "psnr", "l1_hole", "pd_lite0", "fd_lite0", "fid", "lpips", "p_ids", "u_ids")
+HIGHER_IS_BETTER = frozenset({"ssim", "psnr", "p_ids", "u_ids"})
+ENOUGH_PICTURES = 2048
+_COLUMNS = ("ssim", "psnr", "l1_hole", "pd_lite0", "lpips")
+_FRECHET_KEYS = {"lite0": "fd_lite0", "inception": "fid"}
+
+
+class MetricSuite:
+    """Metrics of composites against truths: give it every picture once per method, then ask for the summary.
+
+    Networks see one picture at a time, so a result does not depend on the batch size; pictures are sorted by
+    name before anything is summed, so it does not depend on their order either.
+
+    Args:
+        backbone: "lite0": only what needs no download; "auto": also FID, P-IDS, U-IDS and LPIPS where their
+            weights are found; "standard": the same, but missing weights are logged as errors. They never
+            stop a run: the metric is None and one line says which file to put where.
+        inception_weights: local file of FID's Inception; None looks into torch.hub's cache.
+        lpips_net: backbone of LPIPS, "alex" or "vgg".
+        lpips_weights: local file of that backbone's weights; None looks into torch.hub's cache.
+        inception_sha256: checksum to demand instead of the published one.
+        lpips_sha256: checksum to demand instead of the published one.
+        cache_dir: folder that keeps features of real pictures between runs; see `use_cache`.
+        replicates: bootstrap resamples of the 95 % intervals; 0 for none.
+        seed: of the resampling.
+        device: where the networks run.
+
+    Raises:
+        ValueError: an unknown backbone or LPIPS net, or a weights file with a wrong checksum.
+    """
+
+    def __init__(
+        self,
+        backbone: str = "auto",
+        inception_weights: str | Path | None = None,
+        lpips_net: str = "alex",
+        lpips_weights: str | Path | None = None,
+        inception_sha256: str | None = None,
+        lpips_sha256: str | None = None,
+        cache_dir: str | Path | None = None,
+        replicates: int = 1000,
+        seed: int = 0,
+        device: str = "cpu",
+    ) -> None:
+        self.networks = MetricNetworks(
+            backbone, inception_weights, lpips_net, lpips_weights, inception_sha256, lpips_sha256, device
+        )
+        self.cache_dir = None if cache_dir is None else Path(cache_dir)
+        self.replicates, self.seed = replicates, seed
+        self._records: dict[str, MethodRecords] = {}
+        self._real = {backbone: RealFeatures() for backbone in self.networks.frechet}
+        self._targets: dict[str, tuple[Tensor, list[Tensor]]] = {}
+        self._warned = False
+
+    @property
+    def missing(self) -> list[str]:
+        """One line per metric that is None because its weights are missing."""
+        return list(self.networks.missing)
+
+    @property
+    def methods(self) -> list[str]:
+        """Methods of which there are pictures, in the order in which they first came."""
+        return list(self._records)
+
+    def done(self, method: str = "model") -> set[str]:
+        """Return the names of the pictures that a method has been measured on."""
+        return set(self._records[method].names) if method in self._records else set()
+
+    def use_cache(self, file_list_hash: str, size: int) -> None:
+        """Share features of real pictures with other runs on the same files at the same size.
+
+        Args:
+            file_list_hash: of what determines the real pictures (files and how they are cropped).
+            size: side of the pictures in pixels.
+        """
+        if self.cache_dir is None:
+            return
+        for backbone, real in self._real.items():
+            weights = self.networks.weights_sha256(backbone)[:8]
+            real.open(self.cache_dir / f"real-{file_list_hash[:16]}-{size}-{backbone}-{weights}.npz")
+
+    @torch.inference_mode()
+    def update(
+        self, composite: Tensor, target: Tensor, mask: Tensor, names: Sequence[str], method: str = "model"
+    ) -> None:
+        """Measure a batch. A picture that a method gives again replaces what was there.
+
+        Args:
+            composite: what the method made, known pixels as in the truth, `[B, 3, H, W]` in [0, 1].
+            target: the truth, `[B, 3, H, W]` in [0, 1].
+            mask: `[B, 1, H, W]`, 1 = hole.
+            names: B names that identify the pictures.
+            method: whose composites these are.
+
+        Raises:
+            ValueError: shapes do not fit, or a composite has NaN or infinite pixels. Nothing is kept then.
+        """
+        _check_batch(composite, target, mask, names)
+        self._targets = {name: kept for name, kept in self._targets.items() if name in names}
+        records = self._records.setdefault(method, MethodRecords(_COLUMNS))
+        for i, name in enumerate(names):
+            picture, truth, hole = (
+                x[i : i + 1].float().to(self.networks.device) for x in (composite, target, mask)
+            )
+            values = self._values(picture, truth, hole, name)
+            features = {}
+            for backbone, network in self.networks.frechet.items():
+                features[backbone] = network(picture)[0].cpu()
+                if name not in self._real[backbone]:
+                    self._real[backbone].add(name, network(truth)[0].cpu())
+            records.add(name, float(hole.double().mean()), values, features)
+
+    def compute(self, method: str = "model") -> dict[str, Any]:
+        """Return a method's summary.
+
+        Returns:
+            "images"; "metrics", "intervals" (95 %, `(low, high)`) and "counts" by key of `KEYS`, None where
+            there is nothing; "hole_area": a list of ten dictionaries with the same entries and "range", the
+            decile of hole fraction `[low, high]`, whose upper bound belongs to it.
+
+        Raises:
+            ValueError: the method has no pictures.
+        """
+        if not self.done(method):
+            raise ValueError(f"method: expected one of {self.methods}, got {method!r}")
+        records = self._records[method]
+        if len(records.names) < ENOUGH_PICTURES and not self._warned:
+            self._warned = True
+            logger.warning(
+                "%d pictures, fewer than %s: Fréchet distances are biased upwards; compare them only between "
+                "methods on these pictures",
+                len(records.names),
+                f"{ENOUGH_PICTURES:,}",
+            )
+        for real in self._real.values():
+            real.save()
+        summary = summarise(self._pictures(records), self.replicates, self.seed)
+        return _ordered(summary)
+
+    def card(self) -> dict[str, Any]:
+        """Return what identifies the metrics: networks, their weights' checksums, the resampling."""
+        return self.networks.card() | {"replicates": self.replicates, "seed": self.seed}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything measured so far, as tensors, numbers and strings only."""
+        return {
+            "methods": {method: records.state_dict() for method, records in self._records.items()},
+            "real": {backbone: real.state_dict() for backbone, real in self._real.items()},
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Add what another suite with the same networks has measured (of a stopped run, or another process).
+
+        Raises:
+            ValueError: it was measured with other networks.
+        """
+        if set(state["real"]) != set(self._real):
+            raise ValueError(
+                f"state: expected the backbones {sorted(self._real)}, got {sorted(state['real'])}"
+            )
+        for method, records in state["methods"].items():
+            self._records.setdefault(method, MethodRecords(_COLUMNS)).load_state_dict(records)
+        for backbone, real in state["real"].items():
+            self._real[backbone].load_state_dict(real)
+
+    def _values(self, picture: Tensor, truth: Tensor, hole: Tensor, name: str) -> dict[str, float]:
+        lpips = self.networks.lpips
+        distance = lite0_perceptual_distance(
+            self.networks.perceptual(picture), self._target_features(name, truth)
+        )
+        return {
+            "ssim": float(ssim(picture, truth)),
+            "psnr": float(psnr(picture, truth)),
+            "l1_hole": float(l1_hole(picture, truth, hole)),
+            "pd_lite0": float(distance),
+            "lpips": float(lpips(picture, truth)) if lpips else math.nan,
+        }
+
+    def _target_features(self, name: str, truth: Tensor) -> list[Tensor]:
+        """Features of a truth, kept while batches with this picture come in (one per method)."""
+        kept = self._targets.get(name)
+        if kept is None or not torch.equal(kept[0], truth):
+            kept = self._targets[name] = (truth, self.networks.perceptual(truth))
+        return kept[1]
+
+    def _pictures(self, records: MethodRecords) -> Pictures:
+        names = records.names
+        values: dict[str, np.ndarray | None] = {column: records.values(column) for column in _COLUMNS}
+        features: dict[str, tuple[Tensor, Tensor] | None] = dict.fromkeys(_FRECHET_KEYS.values())
+        for backbone, real in self._real.items():
+            features[_FRECHET_KEYS[backbone]] = (records.features(backbone), real.stack(names))
+        values |= {"p_ids": None, "u_ids": None}
+        if fid := features["fid"]:
+            values["p_ids"], values["u_ids"] = inception_discriminative_scores(real=fid[1], fake=fid[0])
+        return Pictures(records.hole_fractions, values, features)
+
+
+def _ordered(row: dict[str, Any]) -> dict[str, Any]:
+    """Put the metrics of a row in the order of `KEYS`."""
+    for group in ("metrics", "intervals", "counts"):
+        row[group] = {key: row[group][key] for key in KEYS}
+    for part in row.get("hole_area", ()):
+        _ordered(part)
+    return row
+
+
+def _check_batch(composite: Tensor, target: Tensor, mask: Tensor, names: Sequence[str]) -> None:
+    count, _, height, width = target.shape
+    for name, value, shape in (
+        ("composite", composite, (count, 3, height, width)),
+        ("target", target, (count, 3, height, width)),
+        ("mask", mask, (count, 1, height, width)),
+    ):
+        if tuple(value.shape) != shape:
+            raise ValueError(f"{name}: expected shape {list(shape)}, got {list(value.shape)}")
+    if len(names) != count:
+        raise ValueError(f"names: expected {count}, got {len(names)}")
+    for name, picture in zip(names, composite):
+        if not torch.isfinite(picture).all():
+            raise ValueError(f"composite: expected finite pixels, got NaN or infinity in {name}")
