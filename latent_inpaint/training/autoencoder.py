@@ -29,6 +29,7 @@ class AutoencoderTraining(TrainingModule):
         losses: terms that look at `.image` and `.prediction` (the thesis: mean squared error).
         optimizer: makes the optimizer from the parameters.
         scheduler: makes the learning rate's schedule, advanced every step; None keeps the rate constant.
+        gradient_clip: largest norm of the gradient; None for no limit.
     """
 
     def __init__(
@@ -37,8 +38,9 @@ class AutoencoderTraining(TrainingModule):
         losses: Mapping[str, LossTerm],
         optimizer: OptimizerFactory,
         scheduler: SchedulerFactory | None = None,
+        gradient_clip: float | None = 1.0,
     ) -> None:
-        super().__init__(model, losses, [""], optimizer, scheduler)
+        super().__init__(model, losses, [""], optimizer, scheduler, gradient_clip)
 
     def outputs(self, batch: Batch) -> Reconstruction:
         """The reconstruction of the whole pictures; masks play no part."""

@@ -31,6 +31,7 @@ class TrainingModule(pl.LightningModule):
             frozen: no gradient, and always in eval mode, so that buffers do not change either.
         optimizer: makes the optimizer from the trainable parameters.
         scheduler: makes the learning rate's schedule, advanced every step; None keeps the rate constant.
+        gradient_clip: largest norm of the gradient; None for no limit.
     """
 
     def __init__(
@@ -40,12 +41,14 @@ class TrainingModule(pl.LightningModule):
         trainable: Iterable[str],
         optimizer: OptimizerFactory,
         scheduler: SchedulerFactory | None = None,
+        gradient_clip: float | None = 1.0,
     ) -> None:
         super().__init__()
         self.model = model.to(memory_format=torch.channels_last)  # convolutions are faster in this layout
         self.objective = Objective(dict(losses))
         self.trainable = list(trainable)
         self.images_seen = 0
+        self.gradient_clip = gradient_clip
         self._optimizer = optimizer
         self._scheduler = scheduler
         self._freeze()
@@ -77,21 +80,36 @@ class TrainingModule(pl.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """One step: the weighted sum of the objective's terms, each logged under its own name."""
+        total = self.objective_value(self.outputs(batch), batch)
+        self.count(batch)
+        return total
+
+    def objective_value(self, outputs: Any, batch: Batch) -> Tensor:
+        """The objective, logged term by term; where a term is not finite, the batch is kept on the disk."""
         try:
-            total, terms = self.objective(self.outputs(batch))
+            total, terms = self.objective(outputs)
         except NonFiniteLossError as error:
             error.args = (f"{error}; at step {self.global_step}; the batch is kept in {self._keep(batch)}",)
             raise
         self.log("train/loss", total.detach(), prog_bar=True)
         self.log_dict({f"train/{name}": value for name, value in terms.items()})
-        self._count(batch.image.shape[0])
         return total
 
-    def _count(self, batch_size: int) -> None:
-        self.images_seen += batch_size * self.trainer.world_size
+    def count(self, batch: Batch) -> None:
+        """Count the images of a step, of all processes, here and in the data module."""
+        self.images_seen += batch.image.shape[0] * self.trainer.world_size
         datamodule: Any = getattr(self.trainer, "datamodule", None)
         if datamodule is not None:
             datamodule.images_seen = self.images_seen
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """Limit the gradient's norm."""
+        self.clip(self.model.parameters())
+
+    def clip(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Scale the gradients of `parameters` down to the norm `gradient_clip`, if they are longer."""
+        if self.gradient_clip is not None:
+            nn.utils.clip_grad_norm_(parameters, self.gradient_clip)
 
     def _keep(self, batch: Batch) -> Path:
         path = Path(self.trainer.default_root_dir) / "non_finite_batch.pt"
@@ -100,7 +118,7 @@ class TrainingModule(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """The optimizer over the trainable parameters, and only those."""
-        optimizer = self._optimizer([p for p in self.parameters() if p.requires_grad])
+        optimizer = self._optimizer([p for p in self.model.parameters() if p.requires_grad])
         if self._scheduler is None:
             return optimizer
         return [optimizer], [{"scheduler": self._scheduler(optimizer), "interval": "step"}]

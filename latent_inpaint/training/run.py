@@ -74,9 +74,7 @@ def autoencoder_recipe(cfg: DictConfig, datamodule: Any) -> dict[str, Any]:
     stage = OmegaConf.to_container(cfg.autoencoder, resolve=True)
     assert isinstance(stage, dict)
     stage.pop("checkpoint")
-    trainer = {
-        key: cfg.trainer.get(key) for key in ("precision", "gradient_clip_val", "accumulate_grad_batches")
-    }
+    trainer = {key: cfg.trainer.get(key) for key in ("precision", "accumulate_grad_batches")}
     return {"autoencoder": stage, "data": datamodule.fingerprint(), "trainer": trainer, "seed": cfg.seed}
 
 

@@ -19,7 +19,7 @@ EXPERIMENTS = sorted(p.stem for p in (Path(__file__).parents[2] / "conf" / "expe
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_every_experiment_runs(compose, experiment):
-    run = train(compose(experiment, "trainer.max_steps=1", "autoencoder.max_steps=1"))
+    run = train(compose(experiment, "trainer.max_steps=1", "autoencoder.max_steps=1", "data.size=64"))
     assert {"config.yaml", "metrics.csv", "checkpoints", "samples", "model"} <= {
         p.name for p in run.iterdir()
     }
@@ -30,12 +30,12 @@ def test_every_experiment_runs(compose, experiment):
     assert (run / "samples" / "progress.png").is_file()
 
 
-@pytest.mark.parametrize("experiment", ["latent_control", "baseline"])
+@pytest.mark.parametrize("experiment", ["latent_control", "baseline", "latent_full"])
 def test_a_resumed_run_equals_an_uninterrupted_one(compose, experiment):
-    whole = train(compose(experiment, "trainer.max_steps=6", "run_name=whole"))
-    half = train(compose(experiment, "trainer.max_steps=3", "run_name=half"))
+    whole = train(compose(experiment, "trainer.max_steps=6", "run_name=whole", "data.size=64"))
+    half = train(compose(experiment, "trainer.max_steps=3", "run_name=half", "data.size=64"))
     last = half / "checkpoints" / "last.ckpt"
-    again = train(compose(experiment, "trainer.max_steps=6", f"resume={last}"))
+    again = train(compose(experiment, "trainer.max_steps=6", f"resume={last}", "data.size=64"))
     assert again == half.resolve()
     one, two = read_checkpoint(whole / "checkpoints" / "last.ckpt"), read_checkpoint(last)
     assert one["global_step"] == two["global_step"] == 6
