@@ -27,7 +27,7 @@ def pictures(tmp_path_factory):
 
 @pytest.fixture
 def compose(pictures, tmp_path):
-    """`compose("latent_control", "trainer.max_steps=3", …)`: the configuration of a run that takes a second."""
+    """`compose("latent_control", "trainer.max_steps=3")`: the configuration of a run of a second."""
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
     from omegaconf import open_dict

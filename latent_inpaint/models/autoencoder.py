@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from latent_inpaint.models.norm import conv_norm, folded
 from latent_inpaint.models.parts import part
 
 
@@ -45,7 +46,7 @@ class ConvBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B, in_channels, H, W]` → `[B, out_channels, ⌈H/stride⌉, ⌈W/stride⌉]`."""
-        return functional.relu(self.norm(self.conv(x)))
+        return functional.relu(conv_norm(self.conv, self.norm, x), inplace=True)
 
 
 @part
@@ -103,7 +104,11 @@ class UpBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B, in_channels, H, W]` → `[B, out_channels, 2H, 2W]`."""
-        return functional.relu(self.norm(self.conv(x)))
+        if self.training:
+            return functional.relu(self.norm(self.conv(x)), inplace=True)
+        weight, bias = folded(self.conv, self.norm)
+        x = functional.conv_transpose2d(x, weight, bias, stride=2, padding=1, output_padding=1)
+        return functional.relu(x, inplace=True)
 
 
 @part

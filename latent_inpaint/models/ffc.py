@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from latent_inpaint.models.norm import conv_norm
+
 
 def split_channels(channels: int, ratio: float) -> tuple[int, int]:
     """Number of (local, global) channels; `ratio` in [0, 1] is the share of the global ones.
@@ -47,7 +49,7 @@ class FourierUnit(nn.Module):
         stacked = spectrum.permute(0, 1, 4, 2, 3).reshape(
             batch, 2 * channels, height, -1
         )  # [B, 2C, H, W/2+1]
-        mixed = functional.relu(self.norm(self.conv(stacked)))
+        mixed = functional.relu(conv_norm(self.conv, self.norm, stacked), inplace=True)
         pairs = mixed.float().view(batch, channels, 2, height, -1).permute(0, 1, 3, 4, 2).contiguous()
         with torch.autocast(x.device.type, enabled=False):
             return torch.fft.irfft2(torch.view_as_complex(pairs), s=(height, width), norm="ortho")
@@ -66,7 +68,7 @@ class SpectralTransform(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B, in_channels, H, W]` → `[B, out_channels, H, W]`."""
-        u = functional.relu(self.norm(self.reduce(x)))
+        u = functional.relu(conv_norm(self.reduce, self.norm, x), inplace=True)
         return self.expand(u + self.fourier(u))
 
 
@@ -92,7 +94,7 @@ class FFC(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B, C, H, W]` → `[B, C, H, W]`, H and W at least 2 (reflect padding)."""
-        return functional.relu(self.norm(self._convolve(x)))
+        return functional.relu(self.norm(self._convolve(x)), inplace=True)
 
     def _convolve(self, x: Tensor) -> Tensor:
         if not self.n_global:

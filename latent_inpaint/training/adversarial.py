@@ -17,10 +17,11 @@ from latent_inpaint.training.inpainting import InpaintingTraining
 
 
 class AdversarialTraining(InpaintingTraining):
-    """Each step trains the network on its objective, then the discriminator on the same, now detached, output.
+    """Each step trains the network on its objective, then the discriminator on the same output, detached.
 
-    Optimisation is manual. Only the network's step is made through Lightning, so that `global_step`, and with it
-    `trainer.max_steps`, counts batches as everywhere else. Needs a precision without gradient scaling (32 or bf16).
+    Optimisation is manual. Only the network's step is made through Lightning, so that `global_step`, and with
+    it `trainer.max_steps`, counts batches as everywhere else. Needs a precision without gradient scaling (32 or
+    bf16).
 
     Args:
         model: see `TrainingModule`; so `losses`, `trainable` and `optimizer`.

@@ -1,0 +1,27 @@
+"""BatchNorm folded into the convolution before it, wherever its statistics are fixed (eval mode)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+def folded(conv: nn.Conv2d | nn.ConvTranspose2d, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """Weight and bias of the one convolution that equals `norm(conv(x))` in eval mode; gradients flow through.
+
+    The weights are small beside the activations: folding at each call costs nothing, and saves a pass over them.
+    """
+    assert norm.running_mean is not None and norm.running_var is not None
+    scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
+    bias = norm.bias - norm.running_mean * scale
+    if conv.bias is not None:
+        bias = bias + conv.bias * scale
+    shape = (1, -1, 1, 1) if isinstance(conv, nn.ConvTranspose2d) else (-1, 1, 1, 1)
+    return conv.weight * scale.view(shape), bias
+
+
+def conv_norm(conv: nn.Conv2d, norm: nn.BatchNorm2d, x: Tensor) -> Tensor:
+    """`norm(conv(x))` with any padding mode; one convolution in eval mode."""
+    if norm.training:
+        return norm(conv(x))
+    return conv._conv_forward(x, *folded(conv, norm))
