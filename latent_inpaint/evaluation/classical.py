@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import Any
 
 import numpy as np
 import torch
@@ -82,6 +83,10 @@ class NavierStokes(PictureMethod):
         import cv2
 
         return np.asarray(cv2.inpaint(picture, hole.astype(np.uint8), self.radius, cv2.INPAINT_NS), np.uint8)
+
+    def card(self) -> dict[str, Any]:
+        """The radius."""
+        return {"radius": self.radius}
 
 
 def _positive(name: str, value: float) -> float:

@@ -1,4 +1,4 @@
-"""What a method is, the sanity methods that bound every table, and networks as methods.
+"""What a method is, and the sanity methods that bound every table.
 
 A method is an object with a `name` and one call, `method(image, mask) -> prediction`; the evaluator
 composites the prediction into the picture. Most methods derive from `BlindMethod`, which hides the hole
@@ -10,10 +10,10 @@ in `conf/methods` that names it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from latent_inpaint.models.inpainter import check_shapes
 
@@ -59,6 +59,10 @@ class BlindMethod(ABC):
     def fill(self, masked_image: Tensor, mask: Tensor) -> Tensor:
         """Prediction `[B, 3, H, W]` in [0, 1] from the picture with a black hole."""
 
+    def card(self) -> dict[str, Any]:
+        """What determines the method's results besides its class: JSON values, kept with every row."""
+        return {}
+
 
 class GroundTruth:
     """Sanity row: the picture itself. It has the best value of every metric, or the evaluation has a bug."""
@@ -70,6 +74,10 @@ class GroundTruth:
         """`image`, hole and all."""
         check_shapes(image, mask)
         return image
+
+    def card(self) -> dict[str, Any]:
+        """That this row cannot be compared with the others."""
+        return {"sees_truth": True}
 
 
 class CopyNothing(BlindMethod):
@@ -101,6 +109,10 @@ class GreyFill(BlindMethod):
         """The input with the hole in grey."""
         return masked_image + self.value * mask
 
+    def card(self) -> dict[str, Any]:
+        """The grey."""
+        return {"value": self.value}
+
 
 class MeanFill(BlindMethod):
     """Sanity row: the mean colour of the known pixels in the hole (mid-grey where nothing is known)."""
@@ -114,29 +126,3 @@ class MeanFill(BlindMethod):
         mean = masked_image.sum(dim=(2, 3), keepdim=True) / known.clamp(min=1)  # [B, 3, 1, 1]
         mean = torch.where(known > 0, mean, torch.full_like(mean, 0.5))
         return masked_image + mean * mask
-
-
-class Network(BlindMethod):
-    """A network as a method: evaluated in eval mode, without gradients, its prediction clamped to [0, 1].
-
-    Args:
-        model: module called as `model(image, mask) -> prediction`, such as `LatentInpainter`.
-        name: how the method is called in tables.
-    """
-
-    def __init__(self, model: nn.Module, name: str = "network") -> None:
-        super().__init__(name)
-        self.model = model
-
-    @torch.inference_mode()
-    def fill(self, masked_image: Tensor, mask: Tensor) -> Tensor:
-        """The network's prediction on its own device, brought back to the picture's."""
-        device = next((parameter.device for parameter in self.model.parameters()), masked_image.device)
-        modes = [(module, module.training) for module in self.model.modules()]
-        self.model.eval()
-        try:
-            prediction = self.model(masked_image.to(device), mask.to(device))
-        finally:
-            for module, training in modes:
-                module.training = training
-        return prediction.float().clamp(0, 1).to(masked_image.device)

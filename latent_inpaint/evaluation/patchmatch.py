@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import ModuleType
+from typing import Any
 
 from latent_inpaint.evaluation.classical import Hole, Picture, PictureMethod
 
@@ -32,6 +33,10 @@ class PatchMatch(PictureMethod):
         check_sources(hole)
         library.set_random_seed(self.seed)
         return library.inpaint(picture, hole, patch_size=self.patch_size)
+
+    def card(self) -> dict[str, Any]:
+        """Patch size and seed."""
+        return {"patch_size": self.patch_size, "seed": self.seed}
 
 
 def load_patchmatch() -> ModuleType:

@@ -4,7 +4,8 @@ import torch
 from torch import nn
 
 from latent_inpaint.evaluation.classical import NavierStokes, Telea, from_picture, to_picture
-from latent_inpaint.evaluation.methods import CopyNothing, GreyFill, GroundTruth, MeanFill, Network
+from latent_inpaint.evaluation.methods import CopyNothing, GreyFill, GroundTruth, MeanFill
+from latent_inpaint.evaluation.networks import Network, load_network, name_of
 from latent_inpaint.evaluation.patchmatch import PatchMatch
 
 BLIND = [Telea(), NavierStokes(), PatchMatch(patch_size=2), CopyNothing(), GreyFill(), MeanFill()]
@@ -132,3 +133,37 @@ def test_a_network_runs_in_eval_mode_clamped_and_is_left_as_it_was():
 def test_pictures_survive_the_round_trip():
     picture = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
     assert np.array_equal(to_picture(from_picture(picture, torch.zeros(1))), picture)
+
+
+def test_a_checkpoint_becomes_a_method_with_its_checksum(tmp_path):
+    from latent_inpaint.models import Decoder, Encoder, FFCRefiner, LatentInpainter, save_model
+
+    model = LatentInpainter(Encoder(ngf=2), FFCRefiner(16, n_blocks=1), Decoder(ngf=2)).eval()
+    run = tmp_path / "latent" / "run"
+    save_model(model, run / "model")
+    (run / "config.yaml").write_text("seed: 0")
+    image, mask = stripes()
+    method = load_network(str(run), device="cpu")
+    assert method.name == "latent"
+    torch.testing.assert_close(method(image, mask), model(image, mask).detach())
+    checksum = method.card()["checkpoint_sha256"]
+    assert load_network(str(run / "model"), device="cpu").card()["checkpoint_sha256"] == checksum
+    with torch.no_grad():
+        model.decoder.load_state_dict({k: v + 1 for k, v in model.decoder.state_dict().items()})
+    save_model(model, run / "model")
+    assert load_network(str(run), device="cpu").card()["checkpoint_sha256"] != checksum
+
+
+def test_names_of_checkpoints(tmp_path):
+    run = tmp_path / "control" / "2026-01-01"
+    (run / "checkpoints").mkdir(parents=True)
+    (run / "config.yaml").touch()
+    assert name_of(str(run / "checkpoints" / "last.ckpt")) == "control"
+    assert name_of(str(run)) == "control"
+    assert name_of(str(tmp_path / "big-lama")) == "big-lama"
+    assert name_of("big-lama.pt") == "big-lama"
+
+
+def test_a_missing_checkpoint_is_named():
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        load_network("nowhere")

@@ -1,0 +1,106 @@
+"""From the command line of `bin/evaluate.py` to an evaluation; imports little, so that `--help` is quick."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+    from latent_inpaint.evaluation.methods import Method
+
+JOURNALS = ".interrupted"
+
+
+def check_method_names(arguments: Sequence[str], folder: Path) -> None:
+    """Refuse `methods=[…]` with a name that has no file in `folder`, with the names that are near.
+
+    Args:
+        arguments: the command line's overrides, in Hydra's grammar.
+        folder: `conf/methods`.
+
+    Raises:
+        ValueError: names the unknown method, those that are near, and all.
+    """
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    there = sorted(path.stem for path in folder.glob("*.yaml"))
+    wanted = [argument for argument in arguments if argument.split("=")[0] == "methods"]
+    for override in OverridesParser.create().parse_overrides(wanted):
+        value = override.value()
+        for name in value if isinstance(value, list) else [value]:
+            if str(name) not in there:
+                raise ValueError(_unknown(str(name), there))
+
+
+def build_methods(methods: DictConfig, checkpoint: str | Sequence[str] | None) -> list[Method]:
+    """The configured methods, networks first, each named as its key.
+
+    Args:
+        methods: name → node with a `_target_`.
+        checkpoint: network or networks to evaluate, whatever `latent_inpaint.load` reads.
+
+    Raises:
+        FileNotFoundError: a checkpoint that is not there.
+        ValueError: a checkpoint without an inpainting network of ours.
+    """
+    from hydra.utils import instantiate
+
+    from latent_inpaint.evaluation.networks import load_network
+
+    paths = [checkpoint] if isinstance(checkpoint, str) else list(checkpoint or ())
+    built: list[Any] = [load_network(path) for path in paths]
+    _number_equal_names(built)
+    for name, node in methods.items():
+        method = instantiate(node)
+        method.name = str(name)
+        built.append(method)
+    return built
+
+
+def run(cfg: DictConfig) -> Path:
+    """Evaluate what `cfg` describes and return the folder with the results.
+
+    Raises:
+        EvaluationInterrupted: by Ctrl-C; the message says how to go on.
+    """
+    from hydra.utils import instantiate
+
+    from latent_inpaint.evaluation.session import compare
+
+    methods = build_methods(cfg.methods, cfg.checkpoint)
+    data = instantiate(cfg.data)
+    data.setup()
+    folder = new_folder(Path(cfg.paths.outputs) / "evaluate" / cfg.run_name)
+    names = {"data": cfg.data_name, "masks": cfg.masks_name}
+    compare(methods, data, instantiate(cfg.metrics), folder, names, folder.parent / JOURNALS)
+    return folder
+
+
+def new_folder(wanted: Path) -> Path:
+    """Make `wanted`, or the first of `wanted-2`, `wanted-3` … that is not there yet."""
+    number = 1
+    while True:
+        folder = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
+        try:
+            folder.mkdir(parents=True)
+            return folder
+        except FileExistsError:
+            number += 1
+
+
+def _unknown(name: str, there: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, there, n=3, cutoff=0.4)
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    return f"methods: there is no method {name!r}; {hint}all methods: {', '.join(there)}"
+
+
+def _number_equal_names(methods: Sequence[Any]) -> None:
+    seen: dict[str, int] = {}
+    for method in methods:
+        count = seen[method.name] = seen.get(method.name, 0) + 1
+        if count > 1:
+            method.name = f"{method.name}-{count}"

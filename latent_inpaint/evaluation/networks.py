@@ -1,0 +1,81 @@
+"""Networks as methods: ours and imported ones, from the memory or from a checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from latent_inpaint.evaluation.card import source_sha256
+from latent_inpaint.evaluation.methods import BlindMethod
+
+
+class Network(BlindMethod):
+    """A network as a method: in eval mode, without gradients, its prediction clamped to [0, 1].
+
+    Args:
+        model: module called as `model(image, mask) -> prediction`, such as `LatentInpainter`.
+        name: how the method is called in tables.
+        origin: what the card says about the weights, JSON values.
+    """
+
+    def __init__(self, model: nn.Module, name: str = "network", origin: dict[str, Any] | None = None) -> None:
+        super().__init__(name)
+        self.model = model
+        self.origin = dict(origin or {})
+
+    @torch.inference_mode()
+    def fill(self, masked_image: Tensor, mask: Tensor) -> Tensor:
+        """The network's prediction, computed on its own device, brought back to the picture's."""
+        device = next((parameter.device for parameter in self.model.parameters()), masked_image.device)
+        modes = [(module, module.training) for module in self.model.modules()]
+        self.model.eval()
+        try:
+            prediction = self.model(masked_image.to(device), mask.to(device))
+        finally:
+            for module, training in modes:
+                module.training = training
+        return prediction.float().clamp(0, 1).to(masked_image.device)
+
+    def card(self) -> dict[str, Any]:
+        """Where the weights come from, and their number."""
+        return {**self.origin, "parameters": sum(p.numel() for p in self.model.parameters())}
+
+
+def load_network(checkpoint: str | None, name: str | None = None, device: str = "auto") -> Network:
+    """A network from whatever `latent_inpaint.load` reads, its weights' checksum on the card.
+
+    Args:
+        checkpoint: a run's folder, a checkpoint file, a model folder, or a LaMa folder; None is the network
+            that comes with the package.
+        name: how it is called in tables; None takes a name from the path.
+        device: `auto`, `cpu`, `cuda` …
+
+    Raises:
+        FileNotFoundError: nothing is there.
+        ValueError: what is there is no inpainting network, or is damaged.
+    """
+    from latent_inpaint.inference.loading import BOX, load
+
+    model = load(checkpoint, device=device, precision="float32")
+    source = str(BOX) if checkpoint is None else checkpoint
+    origin = {"checkpoint": "in the package" if checkpoint is None else checkpoint}
+    if Path(source).exists():
+        origin["checkpoint_sha256"] = source_sha256(source)
+    return Network(model, name or name_of(source), origin)
+
+
+def name_of(checkpoint: str) -> str:
+    """A short name for a checkpoint: the experiment of a run's folder, else the last part of the path.
+
+    `outputs/latent_control/2026-01-01_12-00-00/checkpoints/last.ckpt` is `latent_control`.
+    """
+    path = Path(checkpoint).resolve()
+    for folder in (path, *path.parents[:2]):
+        if (folder / "config.yaml").is_file() and (folder / "model").is_dir() | (
+            folder / "checkpoints"
+        ).is_dir():
+            return folder.parent.name
+    return path.stem

@@ -1,0 +1,186 @@
+"""One pass over the pictures: every method on every picture, every metric of every result."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from latent_inpaint.data import Batch
+from latent_inpaint.evaluation.journal import Journal
+from latent_inpaint.evaluation.methods import Method
+from latent_inpaint.metrics.suite import MetricSuite
+from latent_inpaint.models.inpainter import composite
+
+log = logging.getLogger(__name__)
+
+
+class EvaluationInterrupted(Exception):
+    """The user stopped the evaluation; the message says what is kept."""
+
+
+@dataclass
+class Pass:
+    """What a pass over the pictures found besides the metrics.
+
+    Attributes:
+        pictures: number of pictures that the loader gave.
+        masks_sha256: of the masks' bits, packed, in the loader's order.
+        seconds: that each method took, by name.
+        failed: by method, the pictures that it failed on, with the reason.
+    """
+
+    pictures: int = 0
+    masks_sha256: str = ""
+    seconds: dict[str, float] = field(default_factory=dict)
+    failed: dict[str, dict[str, str]] = field(default_factory=dict)
+
+
+def evaluate(
+    methods: Sequence[Method],
+    loader: Iterable[Batch],
+    suite: MetricSuite,
+    card: Mapping[str, Any],
+    journal: Journal | None = None,
+    progress: Callable[[int], None] = lambda pictures: None,
+) -> list[dict[str, Any]]:
+    """Measure methods on the same pictures and masks and return their rows, in the format of `metrics.json`.
+
+    A picture that a method fails on is counted and named in its row; the others go on.
+
+    Args:
+        methods: with names that differ.
+        loader: gives every picture once, in the same order each time.
+        suite: where the values are collected; it has all of them afterwards, picture by picture.
+        card: what makes the rows comparable, common to all; see `latent_inpaint.evaluation.card`.
+        journal: keeps the values until the caller has written the results and removes it.
+        progress: told the number of pictures of each batch that is done.
+
+    Raises:
+        ValueError: two methods have the same name, or the loader has no pictures.
+        EvaluationInterrupted: by Ctrl-C; everything measured so far is in the journal.
+    """
+    names = check_names(methods)
+    found = Pass(seconds=dict.fromkeys(names, 0.0), failed={name: {} for name in names})
+    if journal is not None:
+        found.seconds |= journal.restore(suite)
+    try:
+        _run(methods, loader, suite, found, journal, progress)
+    except KeyboardInterrupt:
+        raise _interrupted(suite, found, journal) from None
+    if found.pictures == 0:
+        raise ValueError("loader: expected at least one picture, got none")
+    if journal is not None:
+        journal.save_now_and_then(suite, found.seconds, now=True)
+    return [_row(method, suite, found, card) for method in methods]
+
+
+def check_names(methods: Sequence[Method]) -> list[str]:
+    """The methods' names; a ValueError unless there is at least one and all differ."""
+    names = [method.name for method in methods]
+    if len(set(names)) != len(names) or not names:
+        raise ValueError(f"methods: expected at least one, with names that differ, got {names}")
+    return names
+
+
+def predict(method: Method, batch: Batch) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Composites of one method by picture name, and the reasons why it failed on other pictures.
+
+    The pictures of a batch on which the method fails are tried one by one.
+    """
+    try:
+        prediction = method(batch.image, batch.mask)
+        pictures = composite(batch.image, batch.mask, prediction)
+    except Exception as error:  # whatever a method of anybody's raises
+        if len(batch.name) == 1:
+            return {}, {batch.name[0]: f"{type(error).__name__}: {error}"}
+        done: dict[str, Tensor] = {}
+        failed: dict[str, str] = {}
+        for i in range(len(batch.name)):
+            one = predict(method, Batch(batch.image[i : i + 1], batch.mask[i : i + 1], batch.name[i : i + 1]))
+            done |= one[0]
+            failed |= one[1]
+        return done, failed
+    finite = torch.isfinite(pictures).flatten(1).all(dim=1).tolist()
+    kept = {name: picture for name, picture, good in zip(batch.name, pictures, finite) if good}
+    return kept, {name: "NaN or infinite pixels" for name in batch.name if name not in kept}
+
+
+def _run(
+    methods: Sequence[Method],
+    loader: Iterable[Batch],
+    suite: MetricSuite,
+    found: Pass,
+    journal: Journal | None,
+    progress: Callable[[int], None],
+) -> None:
+    done = {method.name: suite.done(method.name) for method in methods}
+    masks = hashlib.sha256()
+    for batch in loader:
+        for mask in batch.mask:
+            masks.update(np.packbits(mask.cpu().numpy() > 0.5).tobytes())
+        for method in methods:
+            todo = [i for i, name in enumerate(batch.name) if name not in done[method.name]]
+            if todo:
+                _measure(method, _part(batch, todo), suite, found)
+        found.pictures += len(batch.name)
+        progress(len(batch.name))
+        if journal is not None:
+            journal.save_now_and_then(suite, found.seconds)
+    found.masks_sha256 = masks.hexdigest()
+
+
+def _measure(method: Method, batch: Batch, suite: MetricSuite, found: Pass) -> None:
+    started = time.perf_counter()
+    composites, failed = predict(method, batch)
+    found.seconds[method.name] += time.perf_counter() - started
+    for name, reason in failed.items():
+        log.warning("%s failed on %s: %s", method.name, name, reason)
+    found.failed[method.name] |= failed
+    if composites:
+        good = _part(batch, [i for i, name in enumerate(batch.name) if name in composites])
+        pictures = torch.stack([composites[name] for name in good.name])
+        suite.update(pictures, good.image, good.mask, good.name, method=method.name)
+
+
+def _part(batch: Batch, indices: Sequence[int]) -> Batch:
+    if len(indices) == len(batch.name):
+        return batch
+    chosen = list(indices)
+    return Batch(batch.image[chosen], batch.mask[chosen], [batch.name[i] for i in chosen])
+
+
+def _interrupted(suite: MetricSuite, found: Pass, journal: Journal | None) -> EvaluationInterrupted:
+    if journal is None:
+        return EvaluationInterrupted(f"Stopped after {found.pictures} pictures; nothing is kept")
+    journal.save(suite, found.seconds)
+    kept = f"results so far are kept in {journal.path}"
+    return EvaluationInterrupted(f"Stopped after {found.pictures} pictures; {kept}, the same command goes on")
+
+
+def _row(method: Method, suite: MetricSuite, found: Pass, card: Mapping[str, Any]) -> dict[str, Any]:
+    name = method.name
+    measured = len(suite.done(name))
+    summary = suite.compute(name) if measured else {"metrics": {}}
+    own: dict[str, Any] = getattr(method, "card", dict)()
+    failed = found.failed[name]
+    counts = {"n_images": measured, "n_failed": len(failed), "failed": dict(sorted(failed.items()))}
+    timing = {"seconds_per_image": found.seconds[name] / max(1, measured + len(failed))}
+    masks = dict(card.get("masks", {})) | {"rendered_sha256": found.masks_sha256}
+    facts = {**card, "masks": masks, "timing": {**card.get("timing", {}), **timing}}
+    return {
+        "method": name,
+        **summary,
+        "card": {"implementation": _class_of(method), **own, **counts, **facts},
+    }
+
+
+def _class_of(method: Method) -> str:
+    return f"{type(method).__module__}.{type(method).__qualname__}"

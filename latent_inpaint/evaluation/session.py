@@ -1,0 +1,140 @@
+"""An evaluation from data to files: rows, tables, values by picture, report."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from latent_inpaint.data.mask_sources import MaskSource
+from latent_inpaint.evaluation import card as cards
+from latent_inpaint.evaluation.files import ROWS_NAME, write_atomic, write_rows
+from latent_inpaint.evaluation.journal import Journal
+from latent_inpaint.evaluation.methods import Method
+from latent_inpaint.evaluation.pictures import picture_values, write_pictures
+from latent_inpaint.evaluation.runner import check_names, evaluate
+from latent_inpaint.evaluation.tables import console_table, markdown_table
+from latent_inpaint.metrics.suite import MetricSuite
+
+log = logging.getLogger(__name__)
+
+MARKDOWN_NAME = "metrics.md"
+PICTURES_NAME = "pictures.csv"
+LOG_WIDTH = 120
+
+
+class EvaluationData(Protocol):
+    """What an evaluation asks of a data module; see `InpaintingDataModule`."""
+
+    size: int
+    val_masks: MaskSource
+
+    def val_dataloader(self) -> Any:
+        """A sized loader that gives every validation picture once, in the same order each time."""
+
+    def val_file_list_hash(self) -> str:
+        """SHA-256 of what the validation pictures are."""
+
+    def summary(self) -> dict[str, Any]:
+        """`description`, `val_pictures` and `val_unreadable`."""
+
+
+def compare(
+    methods: Sequence[Method],
+    data: EvaluationData,
+    suite: MetricSuite,
+    folder: Path,
+    names: dict[str, str] | None = None,
+    journals: Path | None = None,
+) -> list[dict[str, Any]]:
+    """Measure methods on the validation pictures, print the table, write the results; return the rows.
+
+    Args:
+        methods: with names that differ.
+        data: pictures and masks, set up.
+        suite: the metrics, nothing measured yet.
+        folder: gets metrics.json, metrics.md and pictures.csv.
+        names: what the user calls `data` and `masks`, for the card.
+        journals: where an interrupted evaluation is kept; None is `folder`.
+
+    Raises:
+        EvaluationInterrupted: by Ctrl-C; the same call goes on.
+        OSError: a result could not be written; what was measured is kept.
+    """
+    from rich.console import Console
+
+    check_names(methods)
+    card = common_card(data, suite, names or {})
+    journal = Journal(journals or folder, _facts(card), {m.name: _method_facts(m) for m in methods})
+    suite.use_cache(data.val_file_list_hash(), data.size)
+    rows = _with_progress(methods, data, suite, card, journal)
+    unreadable = sorted(data.summary()["val_unreadable"])
+    for row in rows:
+        row["card"] |= {"n_unreadable": len(unreadable), "unreadable": unreadable}
+    Console(width=None if sys.stdout.isatty() else LOG_WIDTH).print(console_table(rows, _title(rows)))
+    write_rows(folder / ROWS_NAME, rows)
+    write_atomic(folder / MARKDOWN_NAME, markdown_table(rows))
+    write_pictures(folder / PICTURES_NAME, picture_values(suite, [method.name for method in methods]))
+    journal.remove()
+    return rows
+
+
+def common_card(data: EvaluationData, suite: MetricSuite, names: dict[str, str]) -> dict[str, Any]:
+    """What all rows of an evaluation have in common; what differs from time to time is under `timing`."""
+    summary = data.summary()
+    return {
+        "data": {
+            "name": names.get("data", "data"),
+            "description": summary["description"],
+            "pictures": summary["val_pictures"],
+            "file_list_sha256": data.val_file_list_hash(),
+        },
+        "masks": {"name": names.get("masks", "masks"), **data.val_masks.card()},
+        "size": data.size,
+        "metrics": suite.card(),
+        "versions": cards.library_versions(),
+        "commit": cards.commit(),
+        "command": cards.command(),
+        "timing": {
+            "evaluated": datetime.now().isoformat(timespec="seconds"),
+            "machine": f"{platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads",
+        },
+    }
+
+
+def _with_progress(
+    methods: Sequence[Method],
+    data: EvaluationData,
+    suite: MetricSuite,
+    card: dict[str, Any],
+    journal: Journal,
+) -> list[dict[str, Any]]:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns) as bar:
+        title = f"Evaluating {len(methods)} method{'s' if len(methods) > 1 else ''}"
+        task = bar.add_task(title, total=card["data"]["pictures"])
+        return evaluate(methods, data.val_dataloader(), suite, card, journal, partial(bar.advance, task))
+
+
+def _facts(card: dict[str, Any]) -> dict[str, Any]:
+    """The part of the card that numbers depend on."""
+    return {key: value for key, value in card.items() if key not in ("timing", "command")}
+
+
+def _method_facts(method: Method) -> list[Any]:
+    return [type(method).__module__, type(method).__qualname__, getattr(method, "card", dict)()]
+
+
+def _title(rows: Sequence[dict[str, Any]]) -> str:
+    card = rows[0]["card"]
+    return f"{card['data']['name']}, {card['size']}², masks {card['masks']['name']}"
