@@ -1,8 +1,11 @@
 """Pictures and hole masks: reading, augmentation, generators and the data modules."""
 
-from typing import NamedTuple
+from __future__ import annotations
 
-import torch
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import torch
 
 
 class Batch(NamedTuple):

@@ -30,7 +30,12 @@ class Crop:
 
     @classmethod
     def of(
-        cls, picture: tuple[int, int], size: int, short_side: int | None = None, anchor: Anchor = CENTRE
+        cls,
+        picture: tuple[int, int],
+        size: int,
+        short_side: int | None = None,
+        anchor: Anchor = CENTRE,
+        max_short_side: int | None = None,
     ) -> "Crop":
         """The crop at a relative position, (0, 0) top left to (1, 1) bottom right.
 
@@ -40,10 +45,11 @@ class Crop:
             short_side: the picture is resized so that its short side has this length; None keeps the size
                 unless it is smaller than the crop.
             anchor: where the crop lies, as fractions of the room in y and x.
+            max_short_side: without `short_side`, larger pictures are reduced to this short side.
         """
         if short_side is not None and short_side < size:
             raise ValueError(f"short_side: expected at least the crop's size {size}, got {short_side}")
-        target = short_side or max(size, min(picture))
+        target = short_side or max(size, min(*picture, max_short_side or min(picture)))
         scale = target / min(picture)
         height, width = (max(size, round(side * scale)) for side in picture)
         top, left = (round((side - size) * at) for side, at in zip((height, width), anchor))
@@ -62,14 +68,29 @@ class Crop:
         Raises:
             ValueError: the mask has not the picture's size.
         """
-        if mask.shape != self.picture:
-            expected, got = (f"{width}×{height}" for height, width in (self.picture, mask.shape))
-            raise ValueError(f"mask: expected the picture's size {expected} (width × height), got {got}")
+        self._check("mask", mask)
         if self.resized != self.picture:
             size = (self.resized[1], self.resized[0])
             filter_ = cv2.INTER_NEAREST if self.resized[0] > self.picture[0] else cv2.INTER_AREA
             mask = cv2.resize(mask.astype(np.float32), size, interpolation=filter_) > 0
         return self._window(mask)
+
+    def labels(self, labels: np.ndarray) -> np.ndarray:
+        """Integers `[H, W]` to `[size, size]`, by the nearest pixel.
+
+        Raises:
+            ValueError: the label map has not the picture's size.
+        """
+        self._check("label map", labels)
+        if self.resized != self.picture:
+            size = (self.resized[1], self.resized[0])
+            labels = cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST)
+        return self._window(labels)
+
+    def _check(self, what: str, array: np.ndarray) -> None:
+        if array.shape != self.picture:
+            expected, got = (f"{width}×{height}" for height, width in (self.picture, array.shape))
+            raise ValueError(f"{what}: expected the picture's size {expected} (width × height), got {got}")
 
     def _window(self, array: np.ndarray) -> np.ndarray:
         return array[self.top : self.top + self.size, self.left : self.left + self.size]

@@ -6,7 +6,6 @@ import logging
 from functools import cached_property
 from typing import Any
 
-from pytorch_lightning import LightningDataModule
 from torch.utils.data import Subset
 
 from latent_inpaint.data.datasets import PictureReader, TrainDataset, Transform, ValDataset
@@ -15,18 +14,18 @@ from latent_inpaint.data.listing import Listing, existing_folder, read_file_list
 from latent_inpaint.data.loaders import EndlessLoader, ReadableBatches, process, torch_loader
 from latent_inpaint.data.mask_sources import MaskSource, as_mask_source
 from latent_inpaint.data.masks import MaskGenerator
+from latent_inpaint.data.resumable import ResumableDataModule
 from latent_inpaint.data.sampler import EndlessBatches
 
 log = logging.getLogger(__name__)
 
 
-class InpaintingDataModule(LightningDataModule):
+class InpaintingDataModule(ResumableDataModule):
     """Crops of pictures with hole masks.
 
-    Training: an endless loader without a length; a sample depends only on (seed, epoch, index). The training
-    module adds the number of pictures of a step, of all processes together, to `images_seen`; this is what
-    the checkpoint keeps, and an iteration of the loader starts there. Validation: fixed crops with one fixed
-    mask each. Several processes get disjoint parts of both, so the trainer must not insert samplers.
+    Training: an endless loader without a length that starts at picture `images_seen`; a sample depends on
+    (seed, epoch, index) only. Validation: fixed crops with one fixed mask each. Several processes get
+    disjoint parts of both.
 
     Args:
         layout: finds the pictures.
@@ -88,7 +87,6 @@ class InpaintingDataModule(LightningDataModule):
         self.val_short_side = val_short_side
         self.max_short_side = None if short_side_limit is None else round(short_side_limit * size)
         self.cache_mb = cache_mb
-        self.images_seen = 0
 
     @cached_property
     def splits(self) -> Splits:
@@ -105,7 +103,7 @@ class InpaintingDataModule(LightningDataModule):
 
     @cached_property
     def _val_reader(self) -> PictureReader:
-        return PictureReader(self.splits.val, self.max_short_side)
+        return PictureReader(self.splits.val)
 
     def setup(self, stage: str | None = None) -> None:
         """Lists the pictures, so that a missing or empty folder is reported before anything else starts."""
@@ -119,10 +117,11 @@ class InpaintingDataModule(LightningDataModule):
 
     def val_dataset(self) -> ValDataset:
         """Fixed samples by index."""
-        anchors = self.splits.anchors
         if not len(self.splits.val):
             raise ValueError(f"no validation pictures in {self.splits.val.root} ({self.splits.description})")
-        return ValDataset(self._val_reader, self.val_masks, self.size, self.val_short_side, anchors)
+        self.val_masks.prepare()
+        short_sides = self.val_short_side, self.max_short_side
+        return ValDataset(self._val_reader, self.val_masks, self.size, *short_sides, self.splits.anchors)
 
     def train_dataloader(self) -> EndlessLoader:
         """An endless loader of `Batch`, from picture `images_seen` on."""
@@ -138,14 +137,6 @@ class InpaintingDataModule(LightningDataModule):
         part = Subset(dataset, range(rank, len(dataset), world_size))
         loader = torch_loader(part, self.num_workers, batch_size=self.batch_size)
         return ReadableBatches(loader, f"{len(self.splits.val)} pictures in {self.splits.val.root}")
-
-    def state_dict(self) -> dict[str, int]:
-        """The position in the training data, for the checkpoint."""
-        return {"images_seen": self.images_seen}
-
-    def load_state_dict(self, state_dict: dict[str, int]) -> None:
-        """Continues at the checkpoint's position; effective for loaders iterated afterwards."""
-        self.images_seen = int(state_dict["images_seen"])
 
     def fingerprint(self) -> str:
         """SHA-256 of what determines the training pictures: files, size, augmentation, seed, batch size."""

@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 from latent_inpaint.data import Batch
 from latent_inpaint.data.crops import CENTRE, Anchor, Crop
 from latent_inpaint.data.listing import Listing
-from latent_inpaint.data.mask_sources import MaskSource
+from latent_inpaint.data.mask_sources import MaskSource, NoMaskError
 from latent_inpaint.data.masks import MaskGenerator
 from latent_inpaint.data.photos import UnreadablePicture, read_picture
 from latent_inpaint.data.sampler import SampleKey
@@ -64,16 +64,20 @@ class PictureReader:
         try:
             picture = read_picture(self.listing.path(index), self.max_short_side)
         except UnreadablePicture as error:
-            self._unreadable[index] = True
-            log.warning("skipped: %s", error)
+            self.skip(index, error)
             return None
         if picture.nbytes <= self._cache_room:
             self._cache[index] = picture
             self._cache_room -= picture.nbytes
         return picture
 
+    def skip(self, index: int, reason: Exception) -> None:
+        """Leaves a picture out from now on, with a warning."""
+        self._unreadable[index] = True
+        log.warning("skipped: %s", reason)
+
     def unreadable(self) -> list[str]:
-        """Names of the files that turned out to be unreadable so far."""
+        """Names of the files that were left out so far."""
         return [self.listing.names[i] for i in torch.nonzero(self._unreadable).flatten().tolist()]
 
 
@@ -109,13 +113,14 @@ class TrainDataset(Dataset):
 
 
 class ValDataset(Dataset):
-    """Fixed crops with one fixed mask each; an unreadable picture gives None (see `collate`).
+    """Fixed crops with one fixed mask each; what has no picture or no mask gives None (see `collate`).
 
     Args:
-        reader: the validation pictures.
+        reader: the validation pictures, in full size: masks from files must fit them.
         masks: gives sample `index` its mask.
         size: side of the crops.
         short_side: pictures are first resized to this short side; None keeps their size.
+        max_short_side: without `short_side`, larger pictures are reduced to this short side.
         anchors: where the crops of each picture lie; the crops of one picture are consecutive samples.
     """
 
@@ -125,12 +130,14 @@ class ValDataset(Dataset):
         masks: MaskSource,
         size: int,
         short_side: int | None = None,
+        max_short_side: int | None = None,
         anchors: Sequence[Anchor] = (CENTRE,),
     ) -> None:
         self.reader = reader
         self.masks = masks
         self.size = size
         self.short_side = short_side
+        self.max_short_side = max_short_side
         self.anchors = tuple(anchors)
 
     def __len__(self) -> int:
@@ -141,7 +148,11 @@ class ValDataset(Dataset):
         picture = self.reader.read(number)
         if picture is None:
             return None
-        name = self.reader.listing.names[number]
-        crop = Crop.of(picture.shape[:2], self.size, self.short_side, self.anchors[view])
-        mask = self.masks.mask(index, name, crop)
+        name, shape = self.reader.listing.names[number], (picture.shape[0], picture.shape[1])
+        crop = Crop.of(shape, self.size, self.short_side, self.anchors[view], self.max_short_side)
+        try:
+            mask = self.masks.mask(index, name, crop)
+        except NoMaskError as error:
+            self.reader.skip(number, error)
+            return None
         return to_sample(crop.image(picture), mask, name if len(self.anchors) == 1 else f"{name}#{view}")

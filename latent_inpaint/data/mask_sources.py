@@ -2,12 +2,17 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from latent_inpaint.data.crops import Crop
 from latent_inpaint.data.masks import MaskGenerator
 from latent_inpaint.data.seeding import Stream, generator_for
+
+
+class NoMaskError(ValueError):
+    """A sample for which there is no sensible mask: it is left out, with a warning."""
 
 
 class MaskSource(ABC):
@@ -24,7 +29,17 @@ class MaskSource(ABC):
 
         Returns:
             bool `[crop.size, crop.size]`, True = hole.
+
+        Raises:
+            NoMaskError: the sample is to be left out.
         """
+
+    def prepare(self) -> None:  # noqa: B027 - most sources have nothing to prepare
+        """Does once, before workers start, what all masks need."""
+
+    @abstractmethod
+    def card(self) -> dict[str, Any]:
+        """What makes figures on these masks comparable, for reports; values that JSON can hold."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +55,10 @@ class SeededMasks(MaskSource):
         if mask.shape != (crop.size, crop.size):
             raise ValueError(f"masks: expected size {crop.size} (data.size), the generator gave {mask.shape}")
         return mask
+
+    def card(self) -> dict[str, Any]:
+        """The generator with its parameters, and the seed."""
+        return {"masks": repr(self.generator), "seed": self.seed}
 
 
 def as_mask_source(masks: MaskSource | MaskGenerator, seed: int) -> MaskSource:

@@ -1,9 +1,13 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
+from PIL import Image
 
+from latent_inpaint.data.listing import list_pictures
+from latent_inpaint.data.shard_writer import write_shards
 from latent_inpaint.data.transforms import CropFlip, Distortions
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -37,19 +41,26 @@ def test_sample_is_the_default(data_of):
     assert isinstance(data.train_transform, CropFlip)
 
 
+@pytest.fixture
+def mask_folder(tree, tmp_path):
+    """A half that is 255 for every picture of the tree; a mask as well as a label map."""
+    half = np.zeros((60, 80), np.uint8)
+    half[:, 40:] = 255
+    for path in tree.rglob("*.*"):
+        target = (tmp_path / "masks" / path.relative_to(tree)).with_suffix(".png")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(half).save(target)
+    return tmp_path / "masks"
+
+
 @pytest.mark.parametrize("masks", sorted(path.stem for path in (CONF / "masks").glob("*.yaml")))
-def test_every_mask_config_gives_masks(data_of, masks, tree, request):
-    overrides = request.getfixturevalue("mask_overrides").get(masks, [])
-    size = 256 if masks.endswith("_frozen") else 64
-    data = data_of("data=folder", f"data.root={tree}", f"masks={masks}", f"data.size={size}", *overrides)
+def test_every_mask_config_gives_masks(data_of, masks, tree, mask_folder):
+    size = 256 if masks.endswith("_frozen") else 48
+    root = [f"masks.root={mask_folder}"] if masks in ("folder", "labels") else []
+    data = data_of("data=folder", f"data.root={tree}", f"masks={masks}", f"data.size={size}", *root)
     data.num_workers = 0
     batch = next(iter(data.val_dataloader()))
     assert 0 < batch.mask.mean() < 1
-
-
-@pytest.fixture
-def mask_overrides():
-    return {}
 
 
 def test_folder(data_of, tree):
@@ -77,3 +88,11 @@ def test_unknown_keys_are_errors(data_of):
 
     with pytest.raises(ConfigCompositionException):
         data_of("data.batchsize=3")
+
+
+def test_webdataset(data_of, tree, tmp_path):
+    write_shards(list_pictures(tree), tmp_path / "shards", pictures_per_shard=6)
+    shards = [f"data.{key}={tmp_path / 'shards'}" for key in ("shards", "val_shards")]
+    data = data_of("data=webdataset", *shards, "data.size=48", "data.batch_size=4", "data.num_workers=0")
+    assert next(iter(data.train_dataloader())).image.shape == (4, 3, 48, 48)
+    assert len(next(iter(data.val_dataloader())).name) == 4
