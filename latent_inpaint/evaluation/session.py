@@ -21,14 +21,13 @@ from latent_inpaint.evaluation.journal import Journal
 from latent_inpaint.evaluation.methods import Method
 from latent_inpaint.evaluation.pictures import picture_values, write_pictures
 from latent_inpaint.evaluation.runner import check_names, evaluate
-from latent_inpaint.evaluation.tables import console_table, markdown_table
+from latent_inpaint.evaluation.tables import LOG_WIDTH, console_table, markdown_table
 from latent_inpaint.metrics.suite import MetricSuite
 
 log = logging.getLogger(__name__)
 
 MARKDOWN_NAME = "metrics.md"
 PICTURES_NAME = "pictures.csv"
-LOG_WIDTH = 120
 
 
 class EvaluationData(Protocol):

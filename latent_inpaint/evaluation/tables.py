@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 Row = Mapping[str, Any]
+LOG_WIDTH = 120
+"""Characters in a line of a table that goes to a file instead of a terminal."""
 
 
 @dataclass(frozen=True)
