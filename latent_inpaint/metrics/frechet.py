@@ -103,7 +103,19 @@ def frechet_distance(mean_a: Any, cov_a: Any, mean_b: Any, cov_b: Any) -> float:
 
 
 def frechet_between(features_a: Tensor, features_b: Tensor) -> float:
-    """Return the Fréchet distance between two sets of feature vectors `[N, D]` and `[M, D]`."""
+    """Return the Fréchet distance between two sets of feature vectors `[N, D]`, `[M, D]`; N, M at least 2.
+
+    With fewer vectors than features the trace term comes from the N×M matrix `xa xbᵀ` of centred rows, whose
+    singular values over √((N − 1)(M − 1)) are those of `Σa^½ Σb^½`.
+    """
+    n, m, d = len(features_a), len(features_b), features_a.shape[1]
+    if min(n, m) >= 2 and max(n, m) < d:
+        mean_a, xa = _centred(features_a)
+        mean_b, xb = _centred(features_b)
+        xa, xb = xa / (n - 1) ** 0.5, xb / (m - 1) ** 0.5
+        cross = torch.linalg.svdvals(xa @ xb.T).sum()
+        distance = (mean_a - mean_b).square().sum() + xa.square().sum() + xb.square().sum() - 2 * cross
+        return max(float(distance), 0.0)
     a, b = GaussianStatistics.of(features_a), GaussianStatistics.of(features_b)
     return frechet_distance(a.mean, a.covariance, b.mean, b.covariance)
 
@@ -146,9 +158,9 @@ def frechet_influence(features_a: Tensor, features_b: Tensor) -> Tensor:
         features_a: `[N, D]`, N at least 2.
         features_b: `[N, D]`.
     """
-    a, b = features_a.detach().cpu().double(), features_b.detach().cpu().double()
-    n, d = a.shape
-    xa, xb = a - a.mean(0), b - b.mean(0)
+    n, d = features_a.shape
+    mean_a, xa = _centred(features_a)
+    mean_b, xb = _centred(features_b)
     if n <= d:
         u, s, vh = torch.linalg.svd(xa @ xb.T)
         cross = (u.square() @ s + vh.T.square() @ s) / 2
@@ -158,7 +170,14 @@ def frechet_influence(features_a: Tensor, features_b: Tensor) -> Tensor:
         u, s, vh = torch.linalg.svd(ra @ rb.T)
         cross = ((qa @ u).square() @ s + (qb @ vh.T).square() @ s) / 2
     moments = xa.square().sum(1) + xb.square().sum(1) - 2 * cross
-    return 2 * (xa - xb) @ (a.mean(0) - b.mean(0)) + moments * (n / (n - 1))
+    return 2 * (xa - xb) @ (mean_a - mean_b) + moments * (n / (n - 1))
+
+
+def _centred(features: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the mean `[D]` and the centred rows `[N, D]`, in float64."""
+    x = features.detach().cpu().double()
+    mean = x.mean(0)
+    return mean, x - mean
 
 
 def _root(matrix: Tensor) -> Tensor:

@@ -44,6 +44,17 @@ def test_agrees_with_scipy_sqrtm():
     assert frechet_distance(mean_a, a, mean_b, b) == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.parametrize("n", [10, 300])
+def test_agrees_with_torch_fidelity(n):
+    from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
+
+    torch.manual_seed(0)
+    features = [torch.rand(n, 40) @ torch.randn(40, 40) for _ in range(2)]
+    statistics = [fid_features_to_statistics(x) for x in features]
+    expected = fid_statistics_to_metric(*statistics, verbose=False)["frechet_inception_distance"]
+    assert frechet_between(*features) == pytest.approx(expected, abs=1e-3)
+
+
 def test_rank_deficient_covariance_is_zero_from_itself_and_symmetric():
     rng = np.random.default_rng(2)
     a, b, zero = random_covariance(rng, 60, rank=5), random_covariance(rng, 60, rank=8), np.zeros(60)
@@ -90,6 +101,15 @@ def test_statistics_refuse_another_width_and_too_few():
     statistics.update(torch.zeros(1, 3))
     with pytest.raises(ValueError, match="at least 2"):
         _ = statistics.covariance
+
+
+def test_few_vectors_of_many_features_have_the_distance_of_their_covariances():
+    torch.manual_seed(0)
+    a, b = torch.randn(12, 40), 0.5 + 2 * torch.randn(9, 40)
+    statistics = [GaussianStatistics.of(x) for x in (a, b)]
+    expected = frechet_distance(*(m for s in statistics for m in (s.mean, s.covariance)))
+    assert frechet_between(a, b) == pytest.approx(expected, rel=1e-7)
+    assert frechet_between(a, a) == pytest.approx(0, abs=1e-9)
 
 
 def weighted_distance(a, b, weights):
