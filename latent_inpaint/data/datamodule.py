@@ -151,8 +151,9 @@ class InpaintingDataModule(ResumableDataModule):
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
     def val_file_list_hash(self) -> str:
-        """SHA-256 of the validation pictures' relative names and file sizes, in order."""
-        return self.splits.val.hash()
+        """SHA-256 of the validation pictures' relative names and file sizes, and of how they are cut."""
+        cut = f"{self.val_short_side} {self.max_short_side} {tuple(self.splits.anchors)}"
+        return hashlib.sha256(f"{self.splits.val.hash()} {cut}".encode()).hexdigest()
 
     def summary(self) -> dict[str, Any]:
         """Counts of pictures and the files that could not be read so far, by name."""

@@ -58,6 +58,8 @@ class ShardDataModule(ResumableDataModule):
         if num_workers < 0 or shuffle_buffer < 1:
             given = f"{num_workers} and {shuffle_buffer}"
             raise ValueError(f"num_workers, shuffle_buffer: expected at least 0 and 1, got {given}")
+        if subset is not None and subset < 1:
+            raise ValueError(f"subset: expected at least 1 picture, got {subset}")
         self.shards = shards
         self.val_shards = val_shards
         self.train_transform = train_transform
@@ -118,17 +120,20 @@ class ShardDataModule(ResumableDataModule):
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
     def val_file_list_hash(self) -> str:
-        """SHA-256 of the validation shards' checksums and of `subset`."""
+        """SHA-256 of the validation shards' checksums, of `subset`, and of how the pictures are cut."""
+        cut = f"{self.val_short_side} {self.max_short_side}"
         shards = shards_hash(self._val_reader.shards)
-        return hashlib.sha256(f"{shards} {self.subset}".encode()).hexdigest()
+        return hashlib.sha256(f"{shards} {self.subset} {cut}".encode()).hexdigest()
 
     def summary(self) -> dict[str, Any]:
         """Counts of shards and pictures, and which could not be read so far, by shard and position."""
+        available = self._val_reader.pictures
+        val_pictures = available if self.subset is None else min(self.subset, available)
         return {
             "description": f"{len(self._train_reader.shards)} shards in {self.shards}",
             "train_pictures": self._train_reader.pictures,
-            "val_pictures": self._val_reader.pictures,
-            "val_crops": self._val_reader.pictures if self.subset is None else self.subset,
+            "val_pictures": val_pictures,
+            "val_crops": val_pictures,
             "train_unreadable": self._train_reader.unreadable(),
             "val_unreadable": self._val_reader.unreadable(),
         }

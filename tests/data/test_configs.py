@@ -83,6 +83,12 @@ def test_augmentation_is_chosen_by_name(data_of):
     assert data.train_transform == Distortions(48)
 
 
+@pytest.mark.parametrize("data", ["folder", "places2"])
+def test_a_missing_root_says_what_to_give(data_of, data):
+    with pytest.raises(ValueError, match=r"give data\.root=DIR"):
+        data_of(f"data={data}").setup()
+
+
 def test_unknown_keys_are_errors(data_of):
     from hydra.errors import ConfigCompositionException
 

@@ -39,8 +39,8 @@ def test_the_first_masks_are_drawn_bit_by_bit(path):
 @pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.stem)
 def test_all_masks_are_drawn_bit_by_bit_and_follow_the_published_areas(path):
     manifest = Manifest.read(path)
-    assert freeze(manifest.preset, manifest.size, manifest.seed, manifest.count).checksum == manifest.checksum
     packed = draw(manifest.preset, manifest.size, manifest.seed, manifest.count)
+    assert checksum(packed) == manifest.checksum
     areas = np.unpackbits(packed, axis=1).mean(axis=1)
     assert areas.mean() == pytest.approx(manifest.mean_hole_fraction, abs=1e-5)
     expected = STATISTICS.get(path.stem) or STATISTICS[f"random_{path.stem}"]

@@ -145,6 +145,7 @@ def test_validation_is_complete_ordered_and_sized(tree, shards, workers):
     short = module(shards, num_workers=workers, subset=7, batch_size=5)
     assert names_of(short.val_dataloader()) == names_of(first)[:7] and len(short.val_dataloader()) == 2
     assert short.val_file_list_hash() != data.val_file_list_hash()
+    assert short.summary()["val_pictures"] == 7 and module(shards, subset=99).summary()["val_pictures"] == 12
 
 
 def test_processes_divide_validation(shards, monkeypatch):
@@ -242,3 +243,5 @@ def test_what_cannot_be_divided_is_an_error(shards):
         batches_per_epoch(found, 13)
     with pytest.raises(ValueError, match="num_workers, shuffle_buffer"):
         module(shards, num_workers=-1)
+    with pytest.raises(ValueError, match="subset: expected at least 1"):
+        module(shards, subset=0)

@@ -51,3 +51,12 @@ def test_small_pictures_are_enlarged(transform, shape):
 
 def test_large_pictures_are_not_resized():
     assert enlarge_to_fit(PICTURE, 64) is PICTURE
+
+
+@pytest.mark.parametrize("transform", [CropFlip, Distortions])
+def test_the_picture_itself_stays_as_it_is(transform):
+    """Pictures are cached: a transform that works in place would spoil the next epoch."""
+    picture = PICTURE.copy()
+    for seed in range(20):
+        transform(80)(picture, np.random.default_rng(seed))
+    np.testing.assert_array_equal(picture, PICTURE)
