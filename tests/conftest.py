@@ -49,6 +49,10 @@ def compose(pictures, tmp_path):
             "autoencoder.max_steps=2",
             "trainer.max_steps=2",
             "run_name=run",
+            "data_name=folder",
+            "masks_name=thick",
+            "metrics=lite0",
+            "metrics.replicates=20",
             f"paths.outputs={tmp_path / 'outputs'}",
             "methods=[mean]",
         ]

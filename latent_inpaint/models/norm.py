@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 
 def folded(conv: nn.Conv2d | nn.ConvTranspose2d, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
-    """Weight and bias of the one convolution that equals `norm(conv(x))` in eval mode; gradients flow through.
+    """Weight and bias of the one convolution that equals `norm(conv(x))` in eval mode, with gradients.
 
-    The weights are small beside the activations: folding at each call costs nothing, and saves a pass over them.
+    Weights are small beside activations: folding at each call costs nothing and saves a pass over those.
     """
     assert norm.running_mean is not None and norm.running_var is not None
     scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)

@@ -19,9 +19,9 @@ from latent_inpaint.training.inpainting import InpaintingTraining
 class AdversarialTraining(InpaintingTraining):
     """Each step trains the network on its objective, then the discriminator on the same output, detached.
 
-    Optimisation is manual. Only the network's step is made through Lightning, so that `global_step`, and with
-    it `trainer.max_steps`, counts batches as everywhere else. Needs a precision without gradient scaling (32 or
-    bf16).
+    Optimisation is manual. Only the network's step is made through Lightning, so that `global_step`, and
+    with it `trainer.max_steps`, counts batches as everywhere else. Needs a precision without gradient scaling
+    (32 or bf16).
 
     Args:
         model: see `TrainingModule`; so `losses`, `trainable` and `optimizer`.
@@ -68,8 +68,8 @@ class AdversarialTraining(InpaintingTraining):
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:  # type: ignore[override]
         """One step of the network and one of the discriminator."""
-        network, _ = self.optimizers()
-        _, discriminator = self.optimizers(use_pl_optimizer=False)
+        network, _ = self.optimizers()  # type: ignore[attr-defined]
+        _, discriminator = self.optimizers(use_pl_optimizer=False)  # type: ignore[misc]
         outputs = self.outputs(batch)
         self.discriminator.requires_grad_(False)
         total = self.objective_value(outputs, batch)

@@ -12,6 +12,9 @@ import pytorch_lightning as pl
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from latent_inpaint.evaluation.command import build_methods, new_folder
+from latent_inpaint.evaluation.networks import load_network
+from latent_inpaint.evaluation.session import compare
 from latent_inpaint.models import LatentInpainter, save_model
 from latent_inpaint.models.storage import read_checkpoint
 from latent_inpaint.training.base import TrainingModule
@@ -42,6 +45,7 @@ def train(cfg: DictConfig) -> Path:
     datamodule.setup()
     if cfg.training is None:
         train_autoencoder(cfg, datamodule, run, resume)
+        log.info("Results: %s (pictures: %s)", run, run / "samples" / "progress.png")
         return run
     model = build_model(cfg, datamodule, resume)
     module = instantiate(cfg.training, model=model, losses=cfg.losses)
@@ -49,7 +53,17 @@ def train(cfg: DictConfig) -> Path:
         initialise_from(model, cfg.init_from)
     fit(cfg, module, datamodule, run, "Stage 2: inpainting", resume)
     save_model(model, run / "model", card=run_card(cfg))
+    evaluate(cfg, datamodule, run)
+    log.info("Results: %s (pictures: %s)", run, run / "samples" / "progress.png")
     return run
+
+
+def evaluate(cfg: DictConfig, datamodule: Any, run: Path) -> None:
+    """The table of metrics on held-out pictures, the saved network beside the configured methods."""
+    network = load_network(str(run / "model"), cfg.experiment_name)
+    methods = [network, *build_methods(cfg.methods, checkpoint=None)]
+    names = {"data": cfg.data_name, "masks": cfg.masks_name}
+    compare(methods, datamodule, instantiate(cfg.metrics), run, names)
 
 
 def build_model(cfg: DictConfig, datamodule: Any, resume: Path | None) -> LatentInpainter:
@@ -131,15 +145,7 @@ def run_folder(cfg: DictConfig) -> Path:
         if not checkpoint.is_file():
             raise FileNotFoundError(f"resume={checkpoint}: no such checkpoint")
         return checkpoint.resolve().parent.parent
-    parent = Path(cfg.paths.outputs) / cfg.experiment_name
-    for attempt in range(1000):
-        folder = parent / (cfg.run_name if attempt == 0 else f"{cfg.run_name}-{attempt + 1}")
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
-            continue
-        return folder
-    raise FileExistsError(f"{parent / cfg.run_name}: too many runs of this name")
+    return new_folder(Path(cfg.paths.outputs) / cfg.experiment_name / cfg.run_name)
 
 
 def run_card(cfg: DictConfig) -> dict[str, Any]:

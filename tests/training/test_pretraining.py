@@ -88,4 +88,4 @@ def test_an_error_ends_with_a_message_and_a_status(tmp_path):
     command += [f"data.root={tmp_path / 'none'}", f"paths.outputs={tmp_path}"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=os.environ)
     assert done.returncode != 0
-    assert str(tmp_path / "none") in done.stderr.strip().splitlines()[-4:][0] + done.stderr
+    assert str(tmp_path / "none") in done.stderr

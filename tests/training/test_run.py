@@ -1,6 +1,7 @@
 """Whole runs, tiny: every experiment, resuming, the cache, errors."""
 
 import csv
+import json
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,12 @@ from latent_inpaint.training.run import build_model, train
 EXPERIMENTS = sorted(p.stem for p in (Path(__file__).parents[2] / "conf" / "experiment").glob("*.yaml"))
 
 
+@pytest.fixture
+def no_evaluation(monkeypatch):
+    """For tests of what comes before the table."""
+    monkeypatch.setattr("latent_inpaint.training.run.evaluate", lambda *_: None)
+
+
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_every_experiment_runs(compose, experiment):
     run = train(compose(experiment, "trainer.max_steps=1", "autoencoder.max_steps=1", "data.size=64"))
@@ -28,10 +35,13 @@ def test_every_experiment_runs(compose, experiment):
     assert saved.keys() == checkpoint.keys()
     assert all(torch.equal(saved[name], checkpoint[name]) for name in saved)
     assert (run / "samples" / "progress.png").is_file()
+    if experiment != "autoencoder":
+        rows = json.loads((run / "metrics.json").read_text())["rows"]
+        assert [row["method"] for row in rows] == [experiment, "mean"]
 
 
 @pytest.mark.parametrize("experiment", ["latent_control", "baseline", "latent_full"])
-def test_a_resumed_run_equals_an_uninterrupted_one(compose, experiment):
+def test_a_resumed_run_equals_an_uninterrupted_one(compose, no_evaluation, experiment):
     whole = train(compose(experiment, "trainer.max_steps=6", "run_name=whole", "data.size=64"))
     half = train(compose(experiment, "trainer.max_steps=3", "run_name=half", "data.size=64"))
     last = half / "checkpoints" / "last.ckpt"
@@ -45,7 +55,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(compose, experiment):
     assert all(torch.equal(first[i]["exp_avg_sq"], second[i]["exp_avg_sq"]) for i in first)
 
 
-def test_every_term_is_logged_and_a_resumed_log_goes_on(compose):
+def test_every_term_is_logged_and_a_resumed_log_goes_on(compose, no_evaluation):
     settings = ["trainer.log_every_n_steps=1"]
     run = train(compose("latent_control", "trainer.max_steps=2", *settings))
     train(compose("latent_control", "trainer.max_steps=4", *settings, f"resume={run}/checkpoints/last.ckpt"))
@@ -59,7 +69,7 @@ def test_every_term_is_logged_and_a_resumed_log_goes_on(compose):
     assert list((run / "tensorboard").glob("events.*"))
 
 
-def test_resume_refuses_another_network(compose):
+def test_resume_refuses_another_network(compose, no_evaluation):
     run = train(compose("latent_control"))
     with pytest.raises(ValueError, match="of another network"):
         train(compose("baseline", f"resume={run}/checkpoints/last.ckpt"))
@@ -67,7 +77,7 @@ def test_resume_refuses_another_network(compose):
         train(compose("baseline", "resume=nowhere.ckpt"))
 
 
-def test_init_from_reports_what_does_not_fit(compose, tmp_path):
+def test_init_from_reports_what_does_not_fit(compose, no_evaluation, tmp_path):
     run = train(compose("baseline"))
     cfg = compose("latent_control")
     model = build_model(cfg, None, resume=Path("unused"))
@@ -99,7 +109,7 @@ def test_unknown_keys_and_experiments_are_errors(compose):
         compose("latnt")
 
 
-def test_the_latent_rows_share_one_autoencoder(compose):
+def test_the_latent_rows_share_one_autoencoder(compose, no_evaluation):
     first = train(compose("latent"))
     cache = first.parents[1] / "cache" / "autoencoder"
     stamps = {p: p.stat().st_mtime_ns for p in cache.rglob("*.safetensors")}
@@ -110,7 +120,7 @@ def test_the_latent_rows_share_one_autoencoder(compose):
     assert len(list(cache.rglob("*.safetensors"))) == 2
 
 
-def test_autoencoder_from_a_path(compose, tmp_path):
+def test_autoencoder_from_a_path(compose, no_evaluation, tmp_path):
     run = train(compose("autoencoder"))
     again = train(compose("latent_control", f"autoencoder.checkpoint={run}"))
     weights, source = network_weights(again / "model"), network_weights(run)
