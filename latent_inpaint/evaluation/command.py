@@ -76,7 +76,8 @@ def run(cfg: DictConfig) -> Path:
     data.setup()
     folder = new_folder(Path(cfg.paths.outputs) / "evaluate" / cfg.run_name)
     names = {"data": cfg.data_name, "masks": cfg.masks_name}
-    compare(methods, data, instantiate(cfg.metrics), folder, names, folder.parent / JOURNALS)
+    gallery = instantiate(cfg.gallery)
+    compare(methods, data, instantiate(cfg.metrics), folder, names, folder.parent / JOURNALS, gallery)
     return folder
 
 

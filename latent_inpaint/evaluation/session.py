@@ -17,9 +17,11 @@ import torch
 from latent_inpaint.data.mask_sources import MaskSource
 from latent_inpaint.evaluation import card as cards
 from latent_inpaint.evaluation.files import ROWS_NAME, write_atomic, write_rows
+from latent_inpaint.evaluation.gallery import Gallery
 from latent_inpaint.evaluation.journal import Journal
 from latent_inpaint.evaluation.methods import Method
 from latent_inpaint.evaluation.pictures import picture_values, write_pictures
+from latent_inpaint.evaluation.reporting import report
 from latent_inpaint.evaluation.runner import check_names, evaluate
 from latent_inpaint.evaluation.tables import LOG_WIDTH, console_table, markdown_table
 from latent_inpaint.metrics.suite import MetricSuite
@@ -28,6 +30,8 @@ log = logging.getLogger(__name__)
 
 MARKDOWN_NAME = "metrics.md"
 PICTURES_NAME = "pictures.csv"
+REPORT_NAME = "report.html"
+DEFAULT_GALLERY = Gallery()
 
 
 class EvaluationData(Protocol):
@@ -53,6 +57,7 @@ def compare(
     folder: Path,
     names: dict[str, str] | None = None,
     journals: Path | None = None,
+    gallery: Gallery | None = DEFAULT_GALLERY,
 ) -> list[dict[str, Any]]:
     """Measure methods on the validation pictures, print the table, write the results; return the rows.
 
@@ -60,9 +65,10 @@ def compare(
         methods: with names that differ.
         data: pictures and masks, set up.
         suite: the metrics, nothing measured yet.
-        folder: gets metrics.json, metrics.md and pictures.csv.
+        folder: gets metrics.json, metrics.md, pictures.csv and report.html.
         names: what the user calls `data` and `masks`, for the card.
         journals: where an interrupted evaluation is kept; None is `folder`.
+        gallery: how much report.html shows; None for no report.
 
     Raises:
         EvaluationInterrupted: by Ctrl-C; the same call goes on.
@@ -81,7 +87,10 @@ def compare(
     Console(width=None if sys.stdout.isatty() else LOG_WIDTH).print(console_table(rows, _title(rows)))
     write_rows(folder / ROWS_NAME, rows)
     write_atomic(folder / MARKDOWN_NAME, markdown_table(rows))
-    write_pictures(folder / PICTURES_NAME, picture_values(suite, [method.name for method in methods]))
+    values = picture_values(suite, [method.name for method in methods])
+    write_pictures(folder / PICTURES_NAME, values)
+    if gallery is not None:
+        write_atomic(folder / REPORT_NAME, report(methods, rows, data.val_dataloader(), values, gallery))
     journal.remove()
     return rows
 

@@ -1,0 +1,175 @@
+"""The report in a real browser, over the WebDriver protocol."""
+
+import json
+import shutil
+import socket
+import subprocess
+import time
+import urllib.request
+from base64 import b64decode
+
+import pytest
+import torch
+
+from latent_inpaint.data import Batch
+from latent_inpaint.evaluation.gallery import Gallery
+from latent_inpaint.evaluation.methods import GreyFill, GroundTruth, MeanFill
+from latent_inpaint.evaluation.reporting import report
+from latent_inpaint.metrics.summary import DECILES
+
+BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
+
+pytestmark = pytest.mark.skipif(
+    not (BROWSER and DRIVER), reason="needs Debian's packages chromium and chromium-driver"
+)
+
+
+class Browser:
+    """Just enough of WebDriver: addresses, scripts and screenshots."""
+
+    def __init__(self, port):
+        self.base = f"http://127.0.0.1:{port}"
+        arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1360,1800"]
+        options = {"binary": BROWSER, "args": arguments}
+        capabilities = {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
+        self.base += (
+            "/session/" + self.call("/session", capabilities={"alwaysMatch": capabilities})["sessionId"]
+        )
+
+    def call(self, path, **body):
+        request = urllib.request.Request(self.base + path, json.dumps(body).encode())
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)["value"]
+
+    def run(self, script):
+        return self.call("/execute/sync", script=script, args=[])
+
+    def click(self, selector):
+        self.run(f"document.querySelector({json.dumps(selector)}).click()")
+
+    def screenshot(self, path):
+        with urllib.request.urlopen(self.base + "/screenshot", timeout=60) as answer:
+            path.write_bytes(b64decode(json.load(answer)["value"]))
+        return path
+
+
+@pytest.fixture
+def browser():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    driver = subprocess.Popen(
+        [DRIVER, f"--port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                opened = Browser(port)
+                break
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
+        yield opened
+        urllib.request.urlopen(urllib.request.Request(opened.base, method="DELETE"), timeout=30)
+    finally:
+        driver.terminate()
+        driver.wait(10)
+
+
+def page(pictures=6):
+    generator = torch.Generator().manual_seed(0)
+    methods = [MeanFill(), GreyFill(), GroundTruth()]
+    batches, values = [], {method.name: {} for method in methods}
+    for i in range(pictures):
+        image = torch.rand(1, 3, 6, 6, generator=generator).repeat_interleave(8, 2).repeat_interleave(8, 3)
+        mask = torch.zeros(1, 1, 48, 48)
+        mask[..., 8 : 16 + 4 * i, 8:40] = 1
+        batches.append(Batch(image, mask, [f"photo-{i}.jpg"]))
+        for k, method in enumerate(methods):
+            measured = {
+                "hole_fraction": float(mask.mean()),
+                "ssim": 0.7 + 0.1 * k - 0.02 * i,
+                "l1_hole": 0.3 - 0.1 * k,
+            }
+            values[method.name][f"photo-{i}.jpg"] = measured
+    rows = [row(method, k) for k, method in enumerate(methods)]
+    return report(methods, rows, batches, values, Gallery(pictures=4, extremes=2))
+
+
+def row(method, k):
+    metrics = {"ssim": 0.7 + 0.1 * k, "l1_hole": 0.3 - 0.1 * k, "fid": None}
+    summary = {
+        "metrics": metrics,
+        "intervals": {"ssim": [metrics["ssim"] - 0.05, metrics["ssim"] + 0.05], "l1_hole": None, "fid": None},
+    }
+    area = [
+        {"range": [i / DECILES, (i + 1) / DECILES], "images": 2 * (i in (1, 2, 4)), **summary}
+        for i in range(DECILES)
+    ]
+    card = {"n_images": 6, **method.card(), "size": 48, "failed": {"x.jpg": "too hard"} if k == 0 else {}}
+    return {"method": method.name, **summary, "hole_area": area, "card": card}
+
+
+def test_the_page_works_in_a_browser(browser, tmp_path):
+    path = tmp_path / "report.html"
+    path.write_text(page(), encoding="utf-8")
+    browser.call("/url", url=path.as_uri())
+    texts = "return [...document.querySelectorAll('{}')].map(node => node.textContent.trim())"
+
+    # table: best among the fair ones, failures, sorting
+    assert browser.run(texts.format(".results td.best")) == ["0.8000" + "0.7500 – 0.8500", "0.2000"]
+    assert browser.run(texts.format(".failed")) == ["1 failed"]
+    browser.click(".results thead th:nth-child(2)")
+    assert browser.run(texts.format(".results tbody .name")) == ["ground_truth", "grey", "mean"]
+
+    # bars: one for each fair method and decile that has pictures; the legend and the metric change them
+    bars = "return document.querySelectorAll('.chart rect').length"
+    assert browser.run(bars) == 2 * 3
+    browser.click(".legend button")
+    assert browser.run(bars) == 3
+    browser.click("[data-choice='area-metric'] button:nth-child(2)")
+    assert "L1 hole" in browser.run("return document.querySelector('.chart .note').textContent")
+
+    # gallery: picture, method, slider, zoom
+    browser.click(".strip button:nth-child(2)")
+    name = browser.run("return document.querySelector('.picture-name').textContent")
+    source = "return document.querySelector('.layer.left img').src"
+    mean = browser.run(source)
+    browser.run(
+        "const s = document.querySelector('#left'); s.value = 'grey'; s.dispatchEvent(new Event('change'))"
+    )
+    assert browser.run(source) != mean
+    assert browser.run("return document.querySelector('.layer.left img').naturalWidth") == 48
+    browser.run(
+        "const b = document.querySelector('.stage').getBoundingClientRect();"
+        "const at = x => ({pointerId: 1, clientX: b.left + x * b.width, clientY: b.top + 9, bubbles: true});"
+        "const s = document.querySelector('.stage'); s.setPointerCapture = () => {};"
+        "s.dispatchEvent(new PointerEvent('pointerdown', at(0.5)));"
+        "s.dispatchEvent(new PointerEvent('pointermove', at(0.25)));"
+        "s.dispatchEvent(new PointerEvent('pointerup', at(0.25)))"
+    )
+    assert "75%" in browser.run("return document.querySelector('.layer.left').style.clipPath")
+    browser.click("[data-zoom='1']")
+    assert "scale(1.5)" in browser.run("return document.querySelector('.layer.left img').style.transform")
+    browser.run("document.querySelector('#gallery').scrollIntoView()")
+    browser.run(
+        "document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 'ArrowRight', bubbles: true}))"
+    )
+    assert browser.run("return document.querySelector('.picture-name').textContent") != name
+    browser.click("[data-choice='view'] button:nth-child(2)")
+    assert browser.run(texts.format(".tile .tag")) == ["input", "mean", "grey", "truth"]
+
+    # best and worst: a click compares the case above
+    browser.click(".cases[data-side='worst'] .case")
+    assert "photo-5.jpg" in browser.run("return document.querySelector('.picture-name').textContent")
+
+    outside = (
+        "return performance.getEntriesByType('resource').map(e => e.name).filter(n => !n.startsWith('data:'))"
+    )
+    assert browser.run(outside) == []
+    assert [entry["message"] for entry in browser.call("/se/log", type="browser")] == []
+    shot = browser.screenshot(tmp_path / "report.png")
+    assert shot.stat().st_size > 10_000
