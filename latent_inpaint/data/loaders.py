@@ -1,7 +1,6 @@
 """What the data modules share: loaders that Lightning leaves as they are, and the split among processes."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 import cv2
 import torch
@@ -19,8 +18,17 @@ def process() -> tuple[int, int]:
     return 0, 1
 
 
-def torch_loader(dataset: Dataset, num_workers: int, **order: Any) -> DataLoader:
-    """A `DataLoader` of `Batch` with this package's defaults; `order` says how samples become batches."""
+def torch_loader(
+    dataset: Dataset, num_workers: int, batch_size: int = 1, batch_sampler: Iterable[list] | None = None
+) -> DataLoader:
+    """A `DataLoader` of `Batch` with this package's defaults.
+
+    Args:
+        dataset: the samples.
+        num_workers: processes that prepare batches.
+        batch_size: samples per batch, in the data set's order; 1 with a batch sampler.
+        batch_sampler: gives the keys of each batch instead.
+    """
     return DataLoader(
         dataset,
         num_workers=num_workers,
@@ -28,7 +36,8 @@ def torch_loader(dataset: Dataset, num_workers: int, **order: Any) -> DataLoader
         pin_memory=torch.cuda.is_available(),
         persistent_workers=num_workers > 0,
         worker_init_fn=_use_one_thread,
-        **order,
+        batch_size=batch_size,
+        batch_sampler=batch_sampler,  # type: ignore[arg-type]
     )
 
 
