@@ -46,9 +46,8 @@ def main() -> None:
     elif options.sheet:
         sheets.manifest_sheet(sorted(options.sheet.parent.glob("*.json"))).save(options.sheet, optimize=True)
     else:
-        masks = mask_files.source(
-            options.preset, options.size, options.seed, options.manifest, options.labels, options.outpainting
-        )
+        chosen = options.manifest, options.labels, options.outpainting
+        masks = mask_files.source(options.preset, options.size, options.seed, *chosen)
         pictures = listing.list_pictures(options.pictures)
         print(mask_files.write_masks(pictures, masks, options.size, options.output, options.with_pictures))
 
