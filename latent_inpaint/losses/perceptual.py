@@ -7,43 +7,53 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from latent_inpaint.losses.base import LossTerm
+from latent_inpaint.losses.base import LossTerm, at_least_float32
 from latent_inpaint.losses.feature_matching import feature_distances
 from latent_inpaint.losses.frozen import Frozen
 from latent_inpaint.models.output import InpaintingOutput
 
 
-def perceptual_loss(features: Sequence[Tensor], target_features: Sequence[Tensor]) -> Tensor:
+def perceptual_loss(
+    features: Sequence[Tensor], target_features: Sequence[Tensor], relative: bool = False
+) -> Tensor:
     """Sum over the feature maps of the mean squared difference.
 
     Args:
         features: of the prediction, maps `[B, C, h, w]`.
         target_features: of the true picture, the same shapes.
+        relative: divide each difference by its target map's variance over the batch, the channels and space.
 
     Raises:
         ValueError: no map, another number of maps, or shapes that differ.
     """
-    return feature_distances(features, target_features).sum()
+    distances = feature_distances(features, target_features)
+    if not relative:
+        return distances.sum()
+    variances = torch.stack([at_least_float32(target).var() for target in target_features])
+    return (distances / variances.clamp_min(1e-12)).sum()
 
 
 class Perceptual(LossTerm):
     """`perceptual_loss` between prediction and true picture on a frozen network's features.
 
     LaMa: weight 30 on the four maps of `backbones.ADE20KResNet50`, whose receptive field is high (HRF PL).
-    `backbones.VGG19` is the alternative; `metrics.lite0.Lite0Features` needs no download, but a network
-    trained on it must not be judged by PD-lite0 or FD-lite0 alone, which look at the same features.
+    `backbones.VGG19` is the alternative. `metrics.lite0.Lite0Features` needs no download; its maps have
+    variances of 10 to 90, so it wants `relative` and a weight near 1. A network trained on it must not be judged
+    by PD-lite0 or FD-lite0 alone, which look at the same features.
 
     Args:
         backbone: maps pictures `[B, 3, H, W]` in [0, 1] to a list of feature maps; it is frozen here.
         weight: factor of the term in the objective.
+        relative: see `perceptual_loss`.
     """
 
-    def __init__(self, backbone: nn.Module, weight: float = 1.0) -> None:
+    def __init__(self, backbone: nn.Module, weight: float = 1.0, relative: bool = False) -> None:
         super().__init__(weight)
         self.backbone = Frozen(backbone)
+        self.relative = relative
 
     def forward(self, output: InpaintingOutput) -> Tensor:
         """Distance of the features of `output.prediction` from those of `output.image`."""
         with torch.no_grad():
             targets = self.backbone(output.image)
-        return perceptual_loss(self.backbone(output.prediction), targets)
+        return perceptual_loss(self.backbone(output.prediction), targets, self.relative)

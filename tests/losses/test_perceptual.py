@@ -30,6 +30,17 @@ def test_maps_are_summed():
     assert perceptual_loss([one, 2 * one], [zero, zero]) == 5
 
 
+def test_relative_loss_does_not_see_a_maps_scale(loss_tester, output):
+    def loss(x, y):
+        return perceptual_loss([x, 100 * x], [y, 100 * y], relative=True)
+
+    estimate, target = output.latent, output.target_latent
+    loss_tester.check(loss, estimate, target)
+    expected = 2 * (estimate - target).square().mean() / target.var()
+    torch.testing.assert_close(loss(estimate, target), expected)
+    assert torch.isfinite(perceptual_loss([estimate], [torch.zeros_like(target)], relative=True))
+
+
 def test_term_compares_prediction_and_picture_and_leaves_the_network_alone(output):
     backbone = Backbone()
     before = {name: tensor.clone() for name, tensor in backbone.state_dict().items()}
@@ -128,7 +139,7 @@ def test_weights_of_another_network_are_refused(tmp_path):
 def test_lite0_serves_as_backbone(output):
     output.image = torch.rand(2, 3, 64, 64)
     output.prediction = torch.rand(2, 3, 64, 64, requires_grad=True)
-    value = Perceptual(Lite0Features())(output)
+    value = Perceptual(Lite0Features(), relative=True)(output)
     value.backward()
-    assert value > 0
+    assert 0.1 < value < 20
     assert output.prediction.grad.abs().sum() > 0
