@@ -79,7 +79,14 @@ class Canvas:
 
     def read(self, box: Box) -> Tensor:
         """The untouched picture inside `box`, `[1, 3, h, w]` in [0, 1]."""
-        colours = self.source[box.slices][..., : self.n_colours]
+        return self._read(self.source, box)
+
+    def read_result(self, box: Box) -> Tensor:
+        """The picture with what was written so far inside `box`, `[1, 3, h, w]` in [0, 1]."""
+        return self._read(self.result, box)
+
+    def _read(self, pixels: Pixels, box: Box) -> Tensor:
+        colours = pixels[box.slices][..., : self.n_colours]
         scaled = np.divide(colours, self._full_scale, dtype=np.float32)
         crop = torch.from_numpy(np.ascontiguousarray(scaled.transpose(2, 0, 1)))
         return crop.expand(3, -1, -1)[None]

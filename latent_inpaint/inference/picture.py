@@ -11,10 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from latent_inpaint.inference.canvas import Canvas, Pixels, open_canvas
+from latent_inpaint.inference.canvas import open_canvas
 from latent_inpaint.inference.device import PRECISIONS, chosen_dtype
+from latent_inpaint.inference.fill import FillOptions, fill
 from latent_inpaint.inference.loading import load
 from latent_inpaint.inference.mask import THRESHOLD, read_hole, warn_about
+from latent_inpaint.inference.memory import budget_for
+from latent_inpaint.inference.progress import Progress, as_progress
+from latent_inpaint.inference.refinement import RefinementOptions
 from latent_inpaint.models.inpainter import LatentInpainter
 
 
@@ -27,7 +31,13 @@ def inpaint(
     invert_mask: bool = False,
     resize_mask: bool = False,
     dilate: int = 0,
+    region_of_interest: bool = True,
+    context: int | None = None,
+    feather: int | None = None,
+    refine: bool | RefinementOptions | None = None,
+    memory_budget: int | float | str | None = None,
     precision: str | None = None,
+    progress: bool | Progress = False,
 ) -> Any:
     """Repair the hole of a picture; every known pixel comes back bit for bit.
 
@@ -42,7 +52,16 @@ def inpaint(
         invert_mask: the mask marks what is known instead.
         resize_mask: accept a mask of another size and scale it.
         dilate: pixels by which the hole is grown first.
+        region_of_interest: fill each group of holes from a crop around it, not from the whole picture.
+        context: known pixels around a group; None is a fifth of its longer side, and at least 64.
+        feather: pixels over which a prediction is bent towards the known pixels at the hole's edge; None is 8
+            for what is pasted as a crop, 0 for whole pictures.
+        refine: optimise the latent so that large holes keep their structure (slow): True, or
+            `latent_inpaint.inference.refinement.RefinementOptions`; None only where memory forces a reduced size.
+        memory_budget: bytes for the network's activations, such as `"1.5GiB"`; larger holes are filled at a
+            reduced size first. None is 80 % of the free memory.
         precision: `float32` or `bfloat16`; None is what `load` chose.
+        progress: show a progress bar, or a function called with (stage, done, total).
 
     Returns:
         The same kind, size and type as `image`.
@@ -50,31 +69,32 @@ def inpaint(
     Raises:
         TypeError: an image or mask of another kind.
         ValueError: sizes that differ, or shapes, types or options that are not accepted.
+        MemoryError: there is not enough memory; the message says which setting to try.
     """
     network = model if isinstance(model, LatentInpainter) else _load_once(model)
-    dtype = chosen_dtype(network) if precision is None else _dtype(precision)
+    device = next(network.parameters()).device
+    options = FillOptions(
+        region_of_interest=region_of_interest,
+        context=context,
+        feather=feather,
+        refine=isinstance(refine, RefinementOptions) or refine,
+        refinement=refine if isinstance(refine, RefinementOptions) else RefinementOptions(),
+        budget=budget_for(device, memory_budget),
+        dtype=chosen_dtype(network) if precision is None else _dtype(precision),
+        progress=as_progress(progress),
+    )
 
     def repair(picture: Any, its_mask: Any) -> Any:
         canvas, restore = open_canvas(picture)
         hole = read_hole(its_mask, canvas.size, threshold, invert_mask, resize_mask, dilate)
         warn_about(hole, stacklevel=4)
         if hole.any():
-            _fill(canvas, hole, network, dtype)
+            fill(canvas, hole, network, options)
         return restore(canvas)
 
     if _is_several(image):
         return _repair_each(repair, image, mask)
     return repair(image, mask)
-
-
-@torch.inference_mode()
-def _fill(canvas: Canvas, hole: Pixels, network: LatentInpainter, dtype: torch.dtype) -> None:
-    device = next(network.parameters()).device
-    image = canvas.read(canvas.whole).to(device)
-    mask = torch.from_numpy(hole).to(device, torch.float32)[None, None]
-    with torch.autocast(device.type, dtype, enabled=dtype is not torch.float32):
-        prediction = network(image, mask)
-    canvas.write(canvas.whole, prediction[0], hole)
 
 
 @lru_cache(maxsize=1)

@@ -1,0 +1,161 @@
+"""Filling the hole of a canvas: region by region, window by window, within a budget of memory."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import torch
+
+from latent_inpaint.inference.canvas import Box, Canvas, Pixels
+from latent_inpaint.inference.memory import Budget
+from latent_inpaint.inference.progress import Progress, silent
+from latent_inpaint.inference.pyramid import build_pyramid, double
+from latent_inpaint.inference.refinement import RefinementOptions, refine_level
+from latent_inpaint.inference.regions import Region, find_regions, whole_picture
+from latent_inpaint.inference.seam import feather_seam
+from latent_inpaint.inference.windows import decode, encode, split
+from latent_inpaint.models.inpainter import LatentInpainter
+
+DEFAULT_FEATHER = 8
+"""Pixels over which the seam of a crop fades."""
+_ALIGNMENT = 4
+"""Sides of crops are multiples of this many latent positions, of which Fourier transforms are quick."""
+
+
+class ReducedSizeWarning(UserWarning):
+    """A hole did not fit into the memory budget at its full size."""
+
+
+@dataclass(frozen=True)
+class FillOptions:
+    """How a hole is filled; see `latent_inpaint.inpaint`."""
+
+    region_of_interest: bool = True
+    context: int | None = None
+    feather: int | None = None
+    refine: bool | None = None
+    refinement: RefinementOptions = field(default_factory=RefinementOptions)
+    budget: Budget = field(default_factory=Budget)
+    dtype: torch.dtype = torch.float32
+    progress: Progress = silent
+
+
+def fill(canvas: Canvas, hole: Pixels, network: LatentInpainter, options: FillOptions) -> None:
+    """Invent the pixels of `hole` (bool `[H, W]`, not empty) on the canvas.
+
+    Raises:
+        MemoryError: there is not enough; says which settings help.
+    """
+    multiple = _ALIGNMENT * network.down_factor
+    regions = [whole_picture(hole)]
+    if options.region_of_interest:
+        regions = find_regions(hole, options.context, multiple)
+    with torch.no_grad(), _eval_mode(network):
+        for i, region in enumerate(regions):
+            with _explain_lack_of_memory(region.box):
+                _fill_region(canvas, hole, region, network, options)
+            options.progress("regions", i + 1, len(regions))
+
+
+def _fill_region(
+    canvas: Canvas, hole: Pixels, region: Region, network: LatentInpainter, options: FillOptions
+) -> None:
+    n_halvings = options.budget.n_halvings(network, region.box)
+    if n_halvings:
+        _warn_about_size(region.box, n_halvings)
+    if options.refine:
+        n_halvings = max(n_halvings, options.refinement.n_halvings(region.box))
+    if not n_halvings:
+        _fill_at_once(canvas, hole, region, network, options)
+        return
+    levels = build_pyramid(canvas, hole, region.box, n_halvings)
+    small, small_hole = levels[-1]
+    _fill_at_once(small, small_hole, whole_picture(small_hole), network, options)
+    for level in range(n_halvings - 1, -1, -1):
+        _fill_from_below(*levels[level], levels[level + 1][0], network, options, f"scale 1/{2**level}")
+    repaired = levels[0][0].read_result(Box(0, 0, *_sides(region.box)))[0]
+    canvas.write(region.box, repaired, region.own(hole, region.box))
+
+
+def _fill_at_once(
+    canvas: Canvas, hole: Pixels, region: Region, network: LatentInpainter, options: FillOptions
+) -> None:
+    """Fill a region at the canvas' own size: the refiner sees all of the crop."""
+    device = next(network.parameters()).device
+    window = options.budget.window_pixels(network)
+    feather = _feather(options, is_pasted=region.box != canvas.whole)
+    own = region.own(hole, region.box)
+    with torch.autocast(device.type, options.dtype, enabled=options.dtype is not torch.float32):
+        latent = network.refine(encode(network, canvas, region.box, hole, window))
+        for part, prediction in decode(network, latent, region.box, own, feather, window):
+            unknown = torch.from_numpy(hole[part.slices]).to(device)
+            image = canvas.read(part)[0].to(device) if feather else prediction
+            bent = feather_seam(image, unknown, prediction.float(), feather)
+            canvas.write(part, bent, region.own(hole, part))
+
+
+def _fill_from_below(
+    canvas: Canvas, hole: Pixels, lower: Canvas, network: LatentInpainter, options: FillOptions, stage: str
+) -> None:
+    """Fill a level of the pyramid from the filled level of half its size."""
+    feather = _feather(options, is_pasted=True)
+    if options.refine is not False:
+        positions = options.budget.refinable_positions(network)
+        report = lambda done, total: options.progress(stage, done, total)  # noqa: E731
+        refine_level(network, canvas, hole, lower, options.refinement, positions, feather, report)
+        return
+    for small in split(lower.whole, options.budget.window_pixels(network)):
+        part = Box(*(2 * side for side in small))
+        if hole[part.slices].any():
+            unknown = torch.from_numpy(hole[part.slices])
+            bent = feather_seam(canvas.read(part)[0], unknown, double(lower.read_result(small))[0], feather)
+            canvas.write(part, bent, hole[part.slices])
+
+
+def _feather(options: FillOptions, is_pasted: bool) -> int:
+    if options.feather is not None:
+        return options.feather
+    return DEFAULT_FEATHER if is_pasted else 0
+
+
+def _sides(box: Box) -> tuple[int, int]:
+    return box.bottom - box.top, box.right - box.left
+
+
+def _warn_about_size(box: Box, n_halvings: int) -> None:
+    height, width = _sides(box)
+    warnings.warn(
+        f"memory_budget: a crop of {width}×{height} pixels is filled at 1/{2**n_halvings} of its size and "
+        "refined upwards; a larger memory_budget or a smaller context avoids that",
+        ReducedSizeWarning,
+        stacklevel=2,
+    )
+
+
+@contextlib.contextmanager
+def _eval_mode(network: LatentInpainter) -> Iterator[None]:
+    """Eval mode: BatchNorm neither uses nor changes batch statistics. The modes before are restored."""
+    modes = [(module, module.training) for module in network.modules()]
+    network.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+@contextlib.contextmanager
+def _explain_lack_of_memory(box: Box) -> Iterator[None]:
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, (MemoryError, torch.OutOfMemoryError)) and "allocate" not in str(error):
+            raise
+        height, width = _sides(box)
+        raise MemoryError(
+            f"out of memory on a crop of {width}×{height} pixels; try memory_budget='500MB' "
+            "(--memory-budget 500MB) or a smaller context"
+        ) from error

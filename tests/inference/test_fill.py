@@ -1,0 +1,134 @@
+import numpy as np
+import pytest
+import torch
+
+import latent_inpaint
+from latent_inpaint.inference.fill import ReducedSizeWarning
+from latent_inpaint.inference.memory import Budget, available_bytes, budget_for, parse_bytes
+
+
+@pytest.fixture
+def image(rng):
+    smooth = np.linspace(0, 255, 700)[:, None, None] * np.ones((1, 900, 3))
+    return (smooth * rng.uniform(0.9, 1, smooth.shape)).astype(np.uint8)
+
+
+@pytest.fixture
+def hole():
+    hole = np.zeros((700, 900), bool)
+    hole[300:340, 420:480] = hole[20:50, 830:880] = True
+    return hole
+
+
+def test_regions_of_interest_look_at_their_crop_only(network, image, hole):
+    result = latent_inpaint.inpaint(image, hole, network, context=32)
+    far_away = image.copy()
+    far_away[600:] = 0
+    np.testing.assert_array_equal(
+        latent_inpaint.inpaint(far_away, hole, network, context=32)[hole], result[hole]
+    )
+    whole = latent_inpaint.inpaint(image, hole, network, region_of_interest=False)
+    assert (whole[hole] != result[hole]).any()
+    np.testing.assert_array_equal(result[~hole], image[~hole])
+
+
+def test_every_region_is_reported(network, image, hole):
+    seen = []
+    latent_inpaint.inpaint(image, hole, network, progress=lambda *step: seen.append(step))
+    assert seen == [("regions", 1, 2), ("regions", 2, 2)]
+
+
+def test_the_progress_bar_goes_to_stderr(network, image, hole, capsys):
+    latent_inpaint.inpaint(image, hole, network, progress=True)
+    captured = capsys.readouterr()
+    assert "2/2" in captured.err and not captured.out
+
+
+def test_feathering_bends_the_prediction_towards_known_pixels_inside_the_hole_only(network, image, hole):
+    sharp = latent_inpaint.inpaint(image, hole, network, feather=0).astype(int)
+    soft = latent_inpaint.inpaint(image, hole, network, feather=10).astype(int)
+    just_inside, just_outside = (slice(300, 301), slice(430, 470)), (slice(299, 300), slice(430, 470))
+    step = {
+        name: np.abs(x[just_inside] - x[just_outside]).mean()
+        for name, x in {"sharp": sharp, "soft": soft}.items()
+    }
+    assert step["soft"] < 0.5 * step["sharp"]
+    middle = (slice(315, 325), slice(440, 460))
+    np.testing.assert_array_equal(soft[middle], sharp[middle])
+    np.testing.assert_array_equal(soft[~hole], image[~hole])
+
+
+def test_a_network_in_training_mode_is_used_in_eval_mode_and_left_as_it_was(network, image, hole):
+    expected = latent_inpaint.inpaint(image, hole, network)
+    network.train()
+    network.encoder.eval()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    try:
+        np.testing.assert_array_equal(latent_inpaint.inpaint(image, hole, network), expected)
+        assert network.training and not network.encoder.training
+        assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    finally:
+        network.eval()
+
+
+def test_a_small_budget_fills_at_a_reduced_size_and_refines_upwards(network, image, hole):
+    image, hole = image[250:400, 350:550], hole[250:400, 350:550]
+    stages = set()
+    with pytest.warns(ReducedSizeWarning, match="200×150 pixels is filled at 1/4 of its size"):
+        result = latent_inpaint.inpaint(
+            image,
+            hole,
+            network,
+            region_of_interest=False,
+            memory_budget="60kB",
+            progress=lambda stage, done, total: stages.add((stage, total)),
+        )
+    assert stages == {("scale 1/2", 15), ("scale 1/1", 15), ("regions", 1)}
+    np.testing.assert_array_equal(result[~hole], image[~hole])
+    assert (result[hole] != image[hole]).any()
+
+
+@pytest.mark.filterwarnings("ignore::latent_inpaint.inference.fill.ReducedSizeWarning")
+def test_without_refinement_the_small_result_is_enlarged(network, image, hole):
+    options = {"region_of_interest": False, "memory_budget": "1MiB", "feather": 0}
+    result = latent_inpaint.inpaint(image, hole, network, refine=False, **options)
+    inside = result[302:338, 422:478].astype(float)
+    assert np.abs(np.diff(inside, axis=1)).max() < 12, "an enlargement is smooth"
+    np.testing.assert_array_equal(result[~hole], image[~hole])
+
+
+def test_running_out_of_memory_says_what_to_try(network, image, hole, monkeypatch):
+    def fail(latent):
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(network, "refine", fail)
+    with pytest.raises(MemoryError, match=r"crop of 900×700 pixels; try memory_budget='500MB'"):
+        latent_inpaint.inpaint(image, hole, network, region_of_interest=False)
+
+
+def test_other_errors_pass_as_they_are(network, image, hole, monkeypatch):
+    def fail(latent):
+        raise RuntimeError("shapes differ")
+
+    monkeypatch.setattr(network, "refine", fail)
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        latent_inpaint.inpaint(image, hole, network)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("1.5GiB", 1.5 * 2**30), ("800 MB", 8e8), (123, 123), ("2g", 2**31), (1e6, 1e6)]
+)
+def test_sizes_of_memory(text, expected):
+    assert parse_bytes(text) == expected
+
+
+@pytest.mark.parametrize("text", ["much", "5 apples", "-3GB", "0", "1.2.3MB", ""])
+def test_what_is_no_size_of_memory(text):
+    with pytest.raises(ValueError, match="memory_budget must be a size"):
+        parse_bytes(text)
+
+
+def test_without_a_budget_most_of_the_free_memory_is_used():
+    device = torch.device("cpu")
+    assert 0 < budget_for(device, None).n_bytes <= available_bytes(device)
+    assert budget_for(device, "1GiB") == Budget(2**30)
