@@ -38,8 +38,8 @@ class Perceptual(LossTerm):
 
     LaMa: weight 30 on the four maps of `backbones.ADE20KResNet50`, whose receptive field is high (HRF PL).
     `backbones.VGG19` is the alternative. `metrics.lite0.Lite0Features` needs no download; its maps have
-    variances of 10 to 90, so it wants `relative` and a weight near 1. A network trained on it must not be judged
-    by PD-lite0 or FD-lite0 alone, which look at the same features.
+    variances of 10 to 90, so it wants `relative` and a weight near 1. A network trained on it must not be
+    judged by PD-lite0 or FD-lite0 alone, which look at the same features.
 
     Args:
         backbone: maps pictures `[B, 3, H, W]` in [0, 1] to a list of feature maps; it is frozen here.
