@@ -32,6 +32,19 @@ test: setup
 test-slow: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m slow $(ARGS)
 
+# PLACES2_DIR=DIR evaluates on Places2's validation pictures; SIZE=512, MASKS=medium_frozen, COUNT= and CHECKPOINT= change it.
+SIZE ?= 256
+MASKS ?= thick_frozen
+COUNT ?= 30000
+CHECKPOINT ?= $(lastword $(sort $(wildcard outputs/latent_control/*/model)))
+EVALUATION_DATA := $(if $(PLACES2_DIR),data=places2 data.root=$(PLACES2_DIR) data.subset=$(COUNT),data=sample)
+
+evaluate: setup
+	@echo "Evaluating on $(if $(PLACES2_DIR),Places2 in $(PLACES2_DIR),the sample photographs (set PLACES2_DIR for Places2)), \
+	$(SIZE)x$(SIZE), masks $(MASKS), network: $(or $(CHECKPOINT),none trained yet)"
+	$(BIN)/python bin/evaluate.py $(EVALUATION_DATA) data.size=$(SIZE) masks=$(MASKS) \
+		$(if $(CHECKPOINT),checkpoint=$(CHECKPOINT)) $(ARGS)
+
 lint: setup
 	$(BIN)/ruff check latent_inpaint bin tests
 	$(BIN)/ruff format --check latent_inpaint bin tests
