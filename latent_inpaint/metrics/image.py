@@ -1,5 +1,7 @@
 """Metrics of one picture against its truth, as pure functions of a batch: SSIM, PSNR, L1 in the hole."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -61,3 +63,24 @@ def batch_metrics(prediction: Tensor, target: Tensor, mask: Tensor) -> dict[str,
         "psnr": psnr(prediction, target).mean(),
         "l1_hole": torch.nanmean(l1_hole(prediction, target, mask)),
     }
+
+
+def check_batch(composite: Tensor, target: Tensor, mask: Tensor, names: Sequence[str]) -> None:
+    """Check a batch of composites and truths `[B, 3, H, W]`, masks `[B, 1, H, W]` and B names.
+
+    Raises:
+        ValueError: shapes do not fit, or a composite has NaN or infinite pixels.
+    """
+    count, _, height, width = target.shape
+    for name, value, shape in (
+        ("composite", composite, (count, 3, height, width)),
+        ("target", target, (count, 3, height, width)),
+        ("mask", mask, (count, 1, height, width)),
+    ):
+        if tuple(value.shape) != shape:
+            raise ValueError(f"{name}: expected shape {list(shape)}, got {list(value.shape)}")
+    if len(names) != count:
+        raise ValueError(f"names: expected {count}, got {len(names)}")
+    for name, picture in zip(names, composite):
+        if not torch.isfinite(picture).all():
+            raise ValueError(f"composite: expected finite pixels, got NaN or infinity in {name}")

@@ -82,6 +82,16 @@ def test_batch_size_order_and_repetition_change_nothing(pictures):
     assert summaries[0] == summaries[1] == suite.compute()
 
 
+def test_the_number_of_threads_is_put_back(offline, pictures):
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        feed(offline, pictures, 5)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_methods_are_kept_apart_and_share_the_truths(offline, pictures):
     composite, target, mask, names = pictures
     truths = []
