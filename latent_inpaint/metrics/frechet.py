@@ -144,8 +144,8 @@ def frechet_interval(
         raise ValueError(f"features_b: expected {list(features_a.shape)}, got {list(features_b.shape)}")
     influence = frechet_influence(features_a, features_b).numpy()
     low, high = mean_interval(influence, replicates, seed)
-    distance = frechet_between(features_a, features_b)
-    return max(distance + low - influence.mean(), 0.0), max(distance + high - influence.mean(), 0.0)
+    centre = frechet_between(features_a, features_b) - float(influence.mean())
+    return max(centre + low, 0.0), max(centre + high, 0.0)
 
 
 def frechet_influence(features_a: Tensor, features_b: Tensor) -> Tensor:
