@@ -49,9 +49,9 @@ def latent_damage(model: LatentInpainter, image: Tensor, mask: Tensor) -> Latent
         mask, model.down_factor
     )  # 1 where a latent position sees no hole below it
     scale = (target.square() * known).sum().clamp_min(1e-12)
-    decoded = [model.decode(target - latent) for latent in latents.values()]
     energy = {name: float(((target - z).square() * known).sum() / scale) for name, z in latents.items()}
-    return LatentDamage(*decoded, energy)
+    plain, guided, refined = (model.decode(target - latent) for latent in latents.values())
+    return LatentDamage(plain, guided, refined, energy)
 
 
 def damage_sheet(

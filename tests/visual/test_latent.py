@@ -1,0 +1,69 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from latent_inpaint.models import Decoder, Encoder, FFCRefiner, LatentInpainter, MaskEncoder, save_model
+from latent_inpaint.visual.cli import main
+from latent_inpaint.visual.grids import progress_sheet, read_column, save_sheet, sheet, to_uint8
+from latent_inpaint.visual.latent import latent_damage
+from PIL import Image
+
+
+@pytest.fixture
+def model():
+    encoder = Encoder(2)
+    mask_encoder = MaskEncoder(encoder.stage_channels)
+    return LatentInpainter(encoder, FFCRefiner(16, n_blocks=1), Decoder(2), mask_encoder).eval()
+
+
+def test_equation_4_1(model):
+    image, mask = torch.rand(2, 3, 32, 32), torch.zeros(2, 1, 32, 32)
+    mask[:, :, 8:16, 8:16] = 1
+    damage = latent_damage(model, image, mask)
+    with torch.inference_mode():
+        expected = model.decode(model.encode(image) - model.encode(image * (1 - mask)))
+    assert torch.equal(damage.plain, expected)
+    assert torch.equal(damage.guided, damage.plain)  # at first, mask control adds nothing
+    assert damage.energy_outside["plain"] > 0  # the hole's surroundings are damaged too
+
+
+def test_without_a_hole_nothing_is_damaged(model):
+    damage = latent_damage(model, torch.rand(1, 3, 32, 32), torch.zeros(1, 1, 32, 32))
+    assert damage.energy_outside["plain"] == 0
+
+
+def test_the_command(model, tmp_path, capsys):
+    folder = save_model(model, tmp_path / "model")
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 256, (50, 70, 3), dtype=np.uint8)).save(tmp_path / "picture.png")
+    arguments = [
+        "latent",
+        "--model",
+        str(folder),
+        "--size",
+        "32",
+        "--output",
+        str(tmp_path / "out" / "latent.png"),
+    ]
+    assert main([*arguments, "--image", str(tmp_path / "picture.png")]) == 0
+    with Image.open(tmp_path / "out" / "latent.png") as picture:
+        assert picture.height > 5 * 32
+    numbers = json.loads((tmp_path / "out" / "latent.json").read_text())["energy_outside_the_hole"]
+    assert set(numbers) == {"plain", "guided", "refined"}
+    assert main([*arguments, "--image", str(tmp_path / "none.png")]) == 1
+    assert "none.png" in capsys.readouterr().err
+    assert main([*arguments, "--size", "30"]) == 1
+    assert "--size must be a multiple of 8, got 30" in capsys.readouterr().err
+
+
+def test_sheets_can_be_taken_apart_again(tmp_path):
+    images = {name: torch.rand(3, 3, 16, 24) for name in ("input", "composite", "truth")}
+    for step in (0, 10):
+        save_sheet(images, tmp_path / f"step_{step:07d}.png")
+    path = tmp_path / "step_0000010.png"
+    for name, expected in images.items():
+        assert np.array_equal(read_column(path, name), to_uint8(expected))
+    assert read_column(path, "mask") is None
+    progress = progress_sheet(tmp_path, ("input", "composite", "truth"))
+    assert progress.size == sheet(dict.fromkeys("abcd", to_uint8(images["input"]))).size
