@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from latent_inpaint.evaluation.card import source_sha256
 from latent_inpaint.evaluation.methods import BlindMethod
+from latent_inpaint.models.inpainter import pad_to_multiple
 
 
 class Network(BlindMethod):
@@ -38,6 +39,20 @@ class Network(BlindMethod):
             for module, training in modes:
                 module.training = training
         return prediction.float().clamp(0, 1).to(masked_image.device)
+
+    @torch.inference_mode()
+    def encode(self, image: Tensor) -> Tensor:
+        """The network's features of whole pictures, `[B, 3, H, W]` in [0, 1] → `[B, C, h, w]`.
+
+        Raises:
+            TypeError: the network has no `encode`.
+        """
+        encode = getattr(self.model, "encode", None)
+        if encode is None:
+            raise TypeError(f"{type(self.model).__name__} has no encode(image); guides by features need one")
+        device = next((parameter.device for parameter in self.model.parameters()), image.device)
+        factor = getattr(self.model, "down_factor", 1)
+        return encode(pad_to_multiple(image.to(device), factor)).to(image.device)
 
     def card(self) -> dict[str, Any]:
         """Where the weights come from, and their number."""
