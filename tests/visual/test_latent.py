@@ -3,11 +3,12 @@ import json
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+
 from latent_inpaint.models import Decoder, Encoder, FFCRefiner, LatentInpainter, MaskEncoder, save_model
 from latent_inpaint.visual.cli import main
 from latent_inpaint.visual.grids import progress_sheet, read_column, save_sheet, sheet, to_uint8
 from latent_inpaint.visual.latent import latent_damage
-from PIL import Image
 
 
 @pytest.fixture
