@@ -15,6 +15,8 @@ from torch.nn import functional
 
 from latent_inpaint.models.norm import conv_norm
 
+RESIDUAL_SCALE = 0.1
+
 
 def split_channels(channels: int, ratio: float) -> tuple[int, int]:
     """Number of (local, global) channels; `ratio` in [0, 1] is the share of the global ones.
@@ -107,12 +109,13 @@ class FFC(nn.Module):
 
 
 class FFCResidualBlock(nn.Module):
-    """`x + FFC(FFC(x))`."""
+    """`x + FFC(FFC(x))`; the sum starts close to `x`: a new refiner keeps what is known."""
 
     def __init__(self, channels: int, ratio: float = 0.75) -> None:
         super().__init__()
         self.ffc1 = FFC(channels, ratio)
         self.ffc2 = FFC(channels, ratio)
+        nn.init.constant_(self.ffc2.norm.weight, RESIDUAL_SCALE)
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B, C, H, W]` → `[B, C, H, W]`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from latent_inpaint.data import Batch
 from latent_inpaint.models import Autoencoder, composite
 from latent_inpaint.training.checkpoints import LAST_NAME
 from latent_inpaint.visual.grids import progress_sheet, save_sheet
+
+PICTURE_BATCHES = 4
 
 
 class StepProgressBar(TQDMProgressBar):
@@ -140,7 +143,7 @@ class SampleSheets(Callback):
     `samples/progress.png` puts the composites of all times side by side.
 
     Args:
-        count: number of pictures.
+        count: number of pictures, spread over the first batches.
     """
 
     def __init__(self, count: int = 6) -> None:
@@ -157,17 +160,13 @@ class SampleSheets(Callback):
 
     def _pictures(self, trainer: pl.Trainer) -> Batch:
         if self._batch is None:
-            loader: Any = trainer.datamodule.val_dataloader()  # type: ignore[attr-defined]
-            images, masks, names, have = [], [], [], 0
-            for batch in loader:
-                images.append(batch.image)
-                masks.append(batch.mask)
-                names.extend(batch.name)
-                have += len(batch.image)
-                if have >= self.count:
-                    break
-            n = self.count
-            self._batch = Batch(torch.cat(images)[:n], torch.cat(masks)[:n], names[:n])
+            loader = trainer.datamodule.val_dataloader()  # type: ignore[attr-defined]
+            read = list(itertools.islice(loader, PICTURE_BATCHES))
+            images, masks = (torch.cat([batch[i] for batch in read]) for i in (0, 1))
+            names = [name for batch in read for name in batch.name]
+            count = min(self.count, len(images))
+            chosen = [round(i * (len(images) - 1) / max(1, count - 1)) for i in range(count)]
+            self._batch = Batch(images[chosen], masks[chosen], [names[i] for i in chosen])
         return self._batch
 
     @torch.no_grad()
