@@ -1,23 +1,32 @@
 """Train: `python bin/train.py +experiment=latent_control data=sample`; `--help` lists the groups and keys."""
 
 import sys
+from pathlib import Path
 
 import hydra
+from hydra.errors import InstantiationException
 from omegaconf import DictConfig
 
-from latent_inpaint.training.config import register_resolvers
+from latent_inpaint.training.config import fail, register_resolvers, require_experiment
+
+CONF = Path(__file__).resolve().parent.parent / "conf"
 
 register_resolvers()
 
 
-@hydra.main(version_base="1.3", config_path="../conf", config_name="train")
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="train")
 def main(cfg: DictConfig) -> None:
+    require_experiment(cfg, CONF / "experiment")
     from latent_inpaint.training.run import Interrupted, train
 
     try:
         train(cfg)
     except Interrupted as interruption:
         sys.exit(str(interruption))
+    except InstantiationException as error:
+        fail(error.__cause__ or error)
+    except (ArithmeticError, OSError, RuntimeError, ValueError) as error:
+        fail(error)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,11 @@ Imports OmegaConf only, so that `--help` and `--cfg job` answer at once.
 
 from __future__ import annotations
 
-from omegaconf import OmegaConf
+import os
+import sys
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
 
 
 def register_resolvers() -> None:
@@ -15,6 +19,27 @@ def register_resolvers() -> None:
         "latent_channels", lambda ngf, n: _stage_channels(ngf, n)[-1], replace=True
     )
     OmegaConf.register_new_resolver("validation_interval", lambda steps: max(1, steps // 5), replace=True)
+
+
+def require_experiment(cfg: DictConfig, folder: Path) -> None:
+    """Leave with the list of experiments (the files of `folder`) if the command line names none."""
+    if OmegaConf.is_missing(cfg, "experiment_name"):
+        names = ", ".join(sorted(path.stem for path in folder.glob("*.yaml")))
+        sys.exit(f"Error: give +experiment=NAME, one of {names}")
+
+
+def fail(error: Exception) -> None:
+    """Leave with the error in one line.
+
+    In a sweep it is raised instead, so that the other jobs go on; likewise when HYDRA_FULL_ERROR=1 asks for
+    the whole trace.
+    """
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+
+    if HydraConfig.get().mode == RunMode.MULTIRUN or os.environ.get("HYDRA_FULL_ERROR") == "1":
+        raise error
+    sys.exit(f"Error: {error}\n(HYDRA_FULL_ERROR=1 shows where)")
 
 
 def _stage_channels(ngf: int, n_downsampling: int, max_channels: int = 1024) -> list[int]:

@@ -35,14 +35,15 @@ def train(cfg: DictConfig) -> Path:
 
     A configuration without `training` (the experiment `autoencoder`) is stage 1 alone.
     """
-    run = run_folder(cfg)
     resume = None if cfg.resume is None else Path(cfg.resume)
     _be_quiet()
+    datamodule = instantiate(cfg.data)
+    datamodule.setup()
+    suite = instantiate(cfg.metrics)  # before hours of training: what is wrong with its files shows now
+    run = run_folder(cfg)
     if resume is None:
         OmegaConf.save(cfg, run / "config.yaml")
     log.info("Results go to %s", run)
-    datamodule = instantiate(cfg.data)
-    datamodule.setup()
     if cfg.training is None:
         train_autoencoder(cfg, datamodule, run, resume)
         log.info("Results: %s (pictures: %s)", run, run / "samples" / "progress.png")
@@ -53,17 +54,17 @@ def train(cfg: DictConfig) -> Path:
         initialise_from(model, cfg.init_from)
     fit(cfg, module, datamodule, run, "Stage 2: inpainting", resume)
     save_model(model, run / "model", card=run_card(cfg))
-    evaluate(cfg, datamodule, run)
+    evaluate(cfg, datamodule, suite, run)
     log.info("Results: %s (pictures: %s)", run, run / "samples" / "progress.png")
     return run
 
 
-def evaluate(cfg: DictConfig, datamodule: Any, run: Path) -> None:
+def evaluate(cfg: DictConfig, datamodule: Any, suite: Any, run: Path) -> None:
     """The table of metrics on held-out pictures, the saved network beside the configured methods."""
     network = load_network(str(run / "model"), cfg.experiment_name)
     methods = [network, *build_methods(cfg.methods, checkpoint=None)]
     names = {"data": cfg.data_name, "masks": cfg.masks_name}
-    compare(methods, datamodule, instantiate(cfg.metrics), run, names)
+    compare(methods, datamodule, suite, run, names)
 
 
 def build_model(cfg: DictConfig, datamodule: Any, resume: Path | None) -> LatentInpainter:

@@ -87,5 +87,9 @@ def test_an_error_ends_with_a_message_and_a_status(tmp_path):
     command = [sys.executable, str(ROOT / "bin" / "train.py"), "+experiment=latent", "data=folder"]
     command += [f"data.root={tmp_path / 'none'}", f"paths.outputs={tmp_path}"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=os.environ)
-    assert done.returncode != 0
-    assert str(tmp_path / "none") in done.stderr
+    assert done.returncode == 1
+    message = done.stderr.strip().splitlines()[-2]
+    assert message.startswith("Error: data.root: expected a folder") and str(tmp_path / "none") in message
+    done = subprocess.run(command[:2], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 1
+    assert "give +experiment=NAME, one of autoencoder, baseline" in done.stderr
