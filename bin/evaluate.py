@@ -8,10 +8,11 @@ from hydra.errors import InstantiationException
 from omegaconf import DictConfig
 
 from latent_inpaint.evaluation.command import check_method_names
-from latent_inpaint.training.config import register_resolvers
+from latent_inpaint.training.config import register_resolvers, share_cores
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
 
+share_cores()
 register_resolvers()
 
 

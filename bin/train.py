@@ -7,10 +7,11 @@ import hydra
 from hydra.errors import InstantiationException
 from omegaconf import DictConfig
 
-from latent_inpaint.training.config import fail, register_resolvers, require_experiment
+from latent_inpaint.training.config import fail, register_resolvers, require_experiment, share_cores
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
 
+share_cores()
 register_resolvers()
 
 
