@@ -22,7 +22,7 @@ def main(cfg: DictConfig) -> None:
 
     try:
         train(cfg)
-    except Interrupted as interruption:
+    except (Interrupted, KeyboardInterrupt) as interruption:
         sys.exit(str(interruption))
     except InstantiationException as error:
         fail(error.__cause__ or error)

@@ -47,7 +47,7 @@ class EvaluationData(Protocol):
         """SHA-256 of what the validation pictures are."""
 
     def summary(self) -> dict[str, Any]:
-        """`description`, `val_pictures` and `val_unreadable`."""
+        """`description`, `val_pictures`, `val_crops` and `val_unreadable`."""
 
 
 def compare(
@@ -130,7 +130,7 @@ def _with_progress(
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns) as bar:
         title = f"Evaluating {len(methods)} method{'s' if len(methods) > 1 else ''}"
-        task = bar.add_task(title, total=card["data"]["pictures"])
+        task = bar.add_task(title, total=data.summary()["val_crops"])
         return evaluate(methods, data.val_dataloader(), suite, card, journal, partial(bar.advance, task))
 
 
