@@ -19,12 +19,11 @@ register_resolvers()
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="evaluate")
 def main(cfg: DictConfig) -> None:
     from latent_inpaint.evaluation.command import run
-    from latent_inpaint.evaluation.runner import EvaluationInterrupted
 
     try:
         print(f"Results: {run(cfg)}")
-    except EvaluationInterrupted as interruption:
-        sys.exit(str(interruption))
+    except KeyboardInterrupt as interruption:
+        sys.exit(str(interruption) or "Stopped; what is written is kept")
     except InstantiationException as error:
         sys.exit(f"Error: {error.__cause__ or error}")
     except (OSError, ValueError, RuntimeError) as error:

@@ -22,7 +22,7 @@ from latent_inpaint.models.inpainter import composite
 log = logging.getLogger(__name__)
 
 
-class EvaluationInterrupted(Exception):
+class EvaluationInterrupted(KeyboardInterrupt):
     """The user stopped the evaluation; the message says what is kept."""
 
 
@@ -162,7 +162,9 @@ def _interrupted(suite: MetricSuite, found: Pass, journal: Journal | None) -> Ev
         return EvaluationInterrupted(f"Stopped after {found.pictures} pictures; nothing is kept")
     journal.save(suite, found.seconds)
     kept = f"results so far are kept in {journal.path}"
-    return EvaluationInterrupted(f"Stopped after {found.pictures} pictures; {kept}, the same command goes on")
+    return EvaluationInterrupted(
+        f"Stopped after {found.pictures} pictures; {kept}; evaluating the same again goes on"
+    )
 
 
 def _row(method: Method, suite: MetricSuite, found: Pass, card: Mapping[str, Any]) -> dict[str, Any]:

@@ -130,6 +130,7 @@ def test_every_configured_method_can_be_built():
 
 
 def test_networks_come_first_with_names_that_differ(network, pictures):
+    assert [m.name for m in build_methods(configure(pictures, "methods=[]").methods, str(network))] == ["tiny"]
     cfg = configure(pictures, "methods=[mean]")
     names = [method.name for method in build_methods(cfg.methods, [str(network), str(network / "model")])]
     assert names == ["tiny", "model", "mean"]
