@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from pytorch_lightning.callbacks import Callback
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -34,6 +35,7 @@ class AdversarialTraining(InpaintingTraining):
         space: what the discriminator sees: `PixelSpace` or `LatentSpace`.
         scheduler: makes the schedule of the network's learning rate; None keeps it constant.
         gradient_clip: largest norm of the gradient of each of the two; None for no limit.
+        average: callback that averages the network's weights.
     """
 
     def __init__(
@@ -48,8 +50,9 @@ class AdversarialTraining(InpaintingTraining):
         space: Space,
         scheduler: SchedulerFactory | None = None,
         gradient_clip: float | None = 1.0,
+        average: Callback | None = None,
     ) -> None:
-        super().__init__(model, losses, trainable, optimizer, scheduler, gradient_clip)
+        super().__init__(model, losses, trainable, optimizer, scheduler, gradient_clip, average)
         self.automatic_optimization = False
         self.discriminator = discriminator
         self.discriminator_objective = discriminator_objective

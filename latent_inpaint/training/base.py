@@ -8,6 +8,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.callbacks import Callback
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -32,6 +33,7 @@ class TrainingModule(pl.LightningModule):
         optimizer: makes the optimizer from the trainable parameters.
         scheduler: makes the learning rate's schedule, advanced every step; None keeps the rate constant.
         gradient_clip: largest norm of the gradient; None for no limit.
+        average: callback that averages the weights; None keeps them as the last step leaves them.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class TrainingModule(pl.LightningModule):
         optimizer: OptimizerFactory,
         scheduler: SchedulerFactory | None = None,
         gradient_clip: float | None = 1.0,
+        average: Callback | None = None,
     ) -> None:
         super().__init__()
         self.model = model.to(memory_format=torch.channels_last)  # convolutions are faster in this layout
@@ -49,6 +52,7 @@ class TrainingModule(pl.LightningModule):
         self.trainable = list(trainable)
         self.images_seen = 0
         self.gradient_clip = gradient_clip
+        self._average = average
         self._optimizer = optimizer
         self._scheduler = scheduler
         self._freeze()
@@ -115,6 +119,10 @@ class TrainingModule(pl.LightningModule):
         path = Path(self.trainer.default_root_dir) / "non_finite_batch.pt"
         torch.save({"image": batch.image.cpu(), "mask": batch.mask.cpu(), "name": list(batch.name)}, path)
         return path
+
+    def configure_callbacks(self) -> list[Callback]:
+        """The averaging of the weights, if there is one."""
+        return [] if self._average is None else [self._average]
 
     def configure_optimizers(self) -> Any:
         """The optimizer over the trainable parameters, and only those."""
