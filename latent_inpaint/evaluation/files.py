@@ -6,25 +6,29 @@ import contextlib
 import json
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 ROWS_NAME = "metrics.json"
 
 
-def write_atomic(path: Path, content: str | bytes) -> Path:
-    """Write a file beside its final name, flush it to the disk, rename it; return `path`.
+def write_atomic(path: Path, content: str) -> Path:
+    """Write a text file in one step; see `replace_atomically`."""
+    return replace_atomically(path, lambda file: file.write(content.encode()))
+
+
+def replace_atomically(path: Path, write: Callable[[BinaryIO], object]) -> Path:
+    """Let `write` fill a file beside its final name, flush it to the disk, rename it; return `path`.
 
     Raises:
         OSError: the file could not be written (a full disk, say). A file that was there before stays.
     """
-    data = content.encode() if isinstance(content, str) else content
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
-            file.write(data)
+            write(file)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import logging
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from latent_inpaint.evaluation.files import write_atomic
+from latent_inpaint.evaluation.files import replace_atomically
 from latent_inpaint.metrics.suite import MetricSuite
 
 log = logging.getLogger(__name__)
@@ -81,9 +81,7 @@ class Journal:
         """
         started = time.monotonic()
         state = {"methods": self._methods, "seconds": dict(seconds), "suite": suite.state_dict()}
-        content = io.BytesIO()
-        torch.save(state, content)
-        write_atomic(self.path, content.getvalue())
+        replace_atomically(self.path, partial(torch.save, state))
         now = time.monotonic()
         self._next = now + max(self.every, (now - started) / SHARE_OF_TIME)
 

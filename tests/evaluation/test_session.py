@@ -129,8 +129,18 @@ def test_every_configured_method_can_be_built():
             assert instantiate(cfg.methods[name]).name == name
 
 
+def test_a_method_of_ones_own_is_a_class_and_a_line(pictures):
+    mine = "latent_inpaint.evaluation.methods.GreyFill"
+    cfg = configure(pictures, "methods=[mean]", f"+methods.mine._target_={mine}", "+methods.mine.value=0.1")
+    methods = build_methods(cfg.methods, None)
+    assert [method.name for method in methods] == ["mean", "mine"]
+    assert methods[1].card() == {"value": 0.1}
+
+
 def test_networks_come_first_with_names_that_differ(network, pictures):
-    assert [m.name for m in build_methods(configure(pictures, "methods=[]").methods, str(network))] == ["tiny"]
+    assert [m.name for m in build_methods(configure(pictures, "methods=[]").methods, str(network))] == [
+        "tiny"
+    ]
     cfg = configure(pictures, "methods=[mean]")
     names = [method.name for method in build_methods(cfg.methods, [str(network), str(network / "model")])]
     assert names == ["tiny", "model", "mean"]
