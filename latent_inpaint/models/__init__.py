@@ -1,6 +1,7 @@
 """Networks: no losses, no Lightning."""
 
 from latent_inpaint.models.autoencoder import Autoencoder, Decoder, Encoder
+from latent_inpaint.models.discriminator import PatchDiscriminator
 from latent_inpaint.models.ffc import FFC, FFCResidualBlock, FourierUnit, SpectralTransform
 from latent_inpaint.models.inpainter import LatentInpainter, composite
 from latent_inpaint.models.mask_control import MaskEncoder, ZeroConv
@@ -20,6 +21,7 @@ __all__ = [
     "InpaintingOutput",
     "LatentInpainter",
     "MaskEncoder",
+    "PatchDiscriminator",
     "SpectralTransform",
     "ZeroConv",
     "composite",
