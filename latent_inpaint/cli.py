@@ -3,26 +3,41 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import warnings
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 
 EXAMPLES = """examples:
   latent-inpaint predict --model RUN --image photo.jpg --mask mask.png --output out.png
-  latent-inpaint info --model big-lama.zip
+  latent-inpaint predict --model big-lama.zip --images photos --masks masks --output repaired
+  latent-inpaint refine --model big-lama.zip --image large.jpg --mask mask.png --output out.png
+  latent-inpaint convert --model big-lama.pt --output big-lama
+  latent-inpaint export --model RUN --output model.onnx
+  latent-inpaint benchmark --model RUN
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line. Exit status: 0 done, 1 failed (one line on stderr says why), 2 wrong usage."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.command in ("predict", "refine"):
+        _check_inputs(parser, options)
+    # Code for every picture size met stays in memory; a thousand sizes (the default) are too many for a
+    # long run.
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
     commands = import_module("latent_inpaint.inference.commands")
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _print_warning
             return int(getattr(commands, options.command)(options))
-    except (ValueError, TypeError, OSError, MemoryError) as error:
+    except KeyboardInterrupt:
+        print(f"latent-inpaint {options.command}: interrupted", file=sys.stderr)
+        return 130
+    except (ValueError, TypeError, OSError, MemoryError, ImportError) as error:
         print(f"latent-inpaint {options.command}: error: {_one_line(error)}", file=sys.stderr)
         return 1
 
@@ -35,28 +50,59 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    _add_predict(commands)
-    _add_info(commands)
+    _add_predict(
+        commands.add_parser("predict", help="fill the holes of a picture, or of a folder of pictures")
+    )
+    _add_predict(
+        commands.add_parser("refine", help="predict, and optimise large holes at growing scales (slow)")
+    )
+    _add_model(commands.add_parser("info", help="what a network is made of"))
+    _add_convert(commands.add_parser("convert", help="write any network as safetensors and JSON"))
+    _add_export(
+        commands.add_parser("export", help="write and check a TorchScript, ONNX or torch.export file")
+    )
+    _add_benchmark(commands.add_parser("benchmark", help="seconds and memory, whole pictures against crops"))
     return parser
 
 
-def _add_predict(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    predict = commands.add_parser("predict", help="fill the hole of a picture")
-    _add_model(predict)
-    predict.add_argument("--image", required=True, help="the picture")
-    predict.add_argument("--mask", required=True, help="its mask: 128 and more of 255 is the hole")
-    predict.add_argument("--output", required=True, help=".png .webp .tif .bmp (lossless) or .jpg")
-    _add_mask_options(predict)
+def _add_predict(command: argparse.ArgumentParser) -> None:
+    _add_model(command)
+    files = command.add_argument_group("files")
+    files.add_argument("--image", type=Path, help="the picture")
+    files.add_argument("--mask", type=Path, help="its mask: 128 and more of 255 is the hole")
+    files.add_argument("--images", type=Path, metavar="DIR", help="folder of pictures, in place of --image")
+    files.add_argument("--masks", type=Path, metavar="DIR", help="folder of masks of the same names")
+    files.add_argument(
+        "--output", type=Path, required=True, help="file (.png .webp .tif .bmp: lossless; .jpg), or folder"
+    )
+    files.add_argument("--ending", default=".png", help="ending, and so format, in the output folder (.png)")
+    files.add_argument("--overwrite", action="store_true", help="do finished pictures of a folder again")
+    _add_mask_options(command.add_argument_group("mask"))
+    _add_fill_options(command.add_argument_group("filling"))
 
 
-def _add_info(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    info = commands.add_parser("info", help="what a network is made of")
-    _add_model(info)
+def _add_convert(command: argparse.ArgumentParser) -> None:
+    _add_model(command)
+    command.add_argument("--output", type=Path, required=True, metavar="DIR", help="model folder to write")
+
+
+def _add_export(command: argparse.ArgumentParser) -> None:
+    _add_model(command)
+    command.add_argument(
+        "--output", type=Path, required=True, help=".ts TorchScript, .onnx ONNX, .pt2 torch.export"
+    )
+
+
+def _add_benchmark(command: argparse.ArgumentParser) -> None:
+    _add_model(command)
+    command.add_argument(
+        "--sides", type=int, nargs="+", default=[512, 2048, 4096], metavar="PIXELS", help="of squares"
+    )
 
 
 def _add_model(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--model", help="model or run folder, checkpoint, LaMa folder or zip; default: the package's"
+        "--model", help="model or run folder, checkpoint, LaMa folder, zip or .pt; default: the package's"
     )
     command.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:1, mps")
     command.add_argument(
@@ -67,12 +113,30 @@ def _add_model(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_mask_options(command: argparse.ArgumentParser) -> None:
-    group = command.add_argument_group("mask")
+def _add_mask_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--threshold", type=float, default=128, help="smallest value of a hole, of 255 (128)")
     group.add_argument("--invert-mask", action="store_true", help="the mask marks what is known")
     group.add_argument("--resize-mask", action="store_true", help="scale a mask of another size")
     group.add_argument("--dilate", type=int, default=0, metavar="PIXELS", help="grow the hole (0)")
+
+
+def _add_fill_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--whole", action="store_true", help="look at the whole picture, not at crops around holes"
+    )
+    group.add_argument("--context", type=int, metavar="PIXELS", help="known pixels around a hole's crop")
+    group.add_argument("--feather", type=int, metavar="PIXELS", help="width of the seam inside the hole")
+    group.add_argument(
+        "--memory-budget", metavar="SIZE", help="such as 1.5GiB; default: 80%% of what is free"
+    )
+
+
+def _check_inputs(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    one = (options.image is not None, options.mask is not None)
+    several = (options.images is not None, options.masks is not None)
+    if (all(one) and not any(several)) or (all(several) and not any(one)):
+        return
+    parser.error(f"{options.command}: give either --image and --mask, or --images and --masks")
 
 
 def _print_warning(message: Warning | str, *_: object, **__: object) -> None:

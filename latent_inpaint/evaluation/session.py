@@ -90,6 +90,7 @@ def compare(
     values = picture_values(suite, [method.name for method in methods])
     write_pictures(folder / PICTURES_NAME, values)
     if gallery is not None:
+        log.info("writing %s: its pictures are computed once more", folder / REPORT_NAME)
         write_atomic(folder / REPORT_NAME, report(methods, rows, data.val_dataloader(), values, gallery))
     journal.remove()
     return rows
@@ -130,8 +131,24 @@ def _with_progress(
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns) as bar:
         title = f"Evaluating {len(methods)} method{'s' if len(methods) > 1 else ''}"
-        task = bar.add_task(title, total=data.summary()["val_crops"])
-        return evaluate(methods, data.val_dataloader(), suite, card, journal, partial(bar.advance, task))
+        total = data.summary()["val_crops"]
+        task = bar.add_task(title, total=total)
+        step = partial(bar.advance, task) if bar.console.is_terminal else LoggedTenths(total)
+        return evaluate(methods, data.val_dataloader(), suite, card, journal, step)
+
+
+class LoggedTenths:
+    """A progress bar for log files: a line after every tenth of `total` pictures."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.done = 0
+
+    def __call__(self, pictures: int) -> None:
+        """Count the pictures of a batch that is done."""
+        before, self.done = self.done, self.done + pictures
+        if self.done * 10 // self.total > before * 10 // self.total:
+            log.info("evaluated %d of %d pictures", self.done, self.total)
 
 
 def _facts(card: dict[str, Any]) -> dict[str, Any]:

@@ -2,41 +2,33 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from argparse import Namespace
+from typing import Any
 
+from latent_inpaint.inference.batch import Job, Summary, find_jobs, repair_file, run_jobs
+from latent_inpaint.inference.benchmark import measure
 from latent_inpaint.inference.device import chosen_dtype
-from latent_inpaint.inference.files import check_output, read_mask, read_picture, write_picture
+from latent_inpaint.inference.export import CHECKED_SIZES, FORMATS, export_model
 from latent_inpaint.inference.loading import load
-from latent_inpaint.inference.picture import inpaint
 from latent_inpaint.models.inpainter import LatentInpainter
+from latent_inpaint.models.storage import save_model
 
 
 def predict(options: Namespace) -> int:
-    """Fill the hole of one picture and write it."""
-    image = read_picture(options.image)
-    mask = read_mask(options.mask)
-    check_output(options.output, image.mode)
-    model = load(options.model, options.device, options.precision)
-    start = time.perf_counter()
-    result = inpaint(
-        image,
-        mask,
-        model,
-        threshold=options.threshold,
-        invert_mask=options.invert_mask,
-        resize_mask=options.resize_mask,
-        dilate=options.dilate,
-    )
-    write_picture(result, options.output)
-    seconds = time.perf_counter() - start
-    print(f"{options.output}: {image.width}×{image.height}, {seconds:.1f} s on {_where(model)}")
-    return 0
+    """Fill the holes of a picture or of a folder."""
+    return _predict_folder(options, None) if options.images else _predict_file(options, None)
+
+
+def refine(options: Namespace) -> int:
+    """Like `predict`, with the refiner."""
+    return _predict_folder(options, True) if options.images else _predict_file(options, True)
 
 
 def info(options: Namespace) -> int:
     """Print what a network is made of."""
-    model = load(options.model, options.device, options.precision)
+    model = _load(options)
     encoder = model.encoder
     is_alpha = encoder.in_channels == 4
     how = "mask encoder" if model.mask_encoder is not None else "alpha" if is_alpha else "not seen"
@@ -47,6 +39,94 @@ def info(options: Namespace) -> int:
     print(f"mask        {how}")
     print(f"computes    on {_where(model)}")
     return 0
+
+
+def convert(options: Namespace) -> int:
+    """Write a network in our own format."""
+    model = _load(options)
+    print(save_model(model.cpu(), options.output, {"converted_from": options.model}))
+    return 0
+
+
+def export(options: Namespace) -> int:
+    """Write a network for other programs and check the file."""
+    difference = export_model(_load(options), options.output)
+    sizes = ", ".join(f"{height}×{width}" for height, width in CHECKED_SIZES)
+    kind = FORMATS[options.output.suffix]
+    print(f"{options.output}: {kind}, largest difference {difference:.1e} at {sizes}")
+    return 0
+
+
+def benchmark(options: Namespace) -> int:
+    """Print seconds and peak memory side by side."""
+    print(f"{'picture':<12}{'mode':<20}{'seconds':>9}{'core s':>9}{'peak MiB':>10}")
+    for run in measure(options.model, options.device, options.precision, options.sides):
+        side = f"{run.side}²"
+        print(
+            f"{side:<12}{run.mode:<20}{run.seconds:>9.2f}{run.core_seconds:>9.2f}{run.peak_mib:>10.0f}",
+            flush=True,
+        )
+    return 0
+
+
+def _predict_file(options: Namespace, refine: bool | None) -> int:
+    loaded = []
+
+    def load_when_needed() -> LatentInpainter:
+        loaded.append(_load(options))
+        return loaded[0]
+
+    start = time.perf_counter()
+    settings = _inpaint_options(options, refine)
+    width, height = repair_file(options.image, options.mask, options.output, load_when_needed, settings)
+    seconds = time.perf_counter() - start
+    print(f"{options.output}: {width}×{height}, {seconds:.1f} s on {_where(loaded[0])}")
+    return 0
+
+
+def _predict_folder(options: Namespace, refine: bool | None) -> int:
+    jobs = find_jobs(options.images, options.masks, options.output, options.ending)
+    options.output.mkdir(parents=True, exist_ok=True)
+    model = _load(options)
+    print(f"{len(jobs)} pictures on {_where(model)}")
+    summary = Summary(pictures=len(jobs))
+    settings = _inpaint_options(options, refine) | {"progress": False}
+
+    def report(job: Job, text: str) -> None:
+        finished = summary.done + summary.skipped + len(summary.failed)
+        is_good = not text.startswith(("failed", "warning"))
+        print(
+            f"{finished}/{len(jobs)} {job.image}: {text}",
+            file=sys.stdout if is_good else sys.stderr,
+            flush=True,
+        )
+
+    try:
+        run_jobs(jobs, model, settings, summary, options.overwrite, report)
+    finally:
+        path = summary.write(options.output, settings | {"model": options.model, "computes": _where(model)})
+        counts = f"{summary.done} done, {summary.skipped} skipped, {len(summary.failed)} failed"
+        print(f"{counts} in {summary.seconds:.1f} s; {path}")
+    return 1 if summary.failed else 0
+
+
+def _inpaint_options(options: Namespace, refine: bool | None) -> dict[str, Any]:
+    return {
+        "threshold": options.threshold,
+        "invert_mask": options.invert_mask,
+        "resize_mask": options.resize_mask,
+        "dilate": options.dilate,
+        "region_of_interest": not options.whole,
+        "context": options.context,
+        "feather": options.feather,
+        "refine": refine,
+        "memory_budget": options.memory_budget,
+        "progress": sys.stderr.isatty(),
+    }
+
+
+def _load(options: Namespace) -> LatentInpainter:
+    return load(options.model, options.device, options.precision)
 
 
 def _where(model: LatentInpainter) -> str:

@@ -21,7 +21,8 @@ from latent_inpaint.models.storage import (
 BOX = Path(__file__).parent / "box"
 ACCEPTED = (
     f"a folder with {DESCRIPTION_NAME} and {WEIGHTS_NAME}, a run's folder, a checkpoint of a run (.ckpt), "
-    f"a LaMa folder or zip ({lama.CONFIG_NAME} and {' or '.join(lama.CHECKPOINT_NAMES)}) or big-lama.pt"
+    f"a LaMa folder or zip ({lama.CONFIG_NAME} and {' or '.join(lama.CHECKPOINT_NAMES)}), big-lama.pt, "
+    "or hf://owner/name"
 )
 
 
@@ -31,8 +32,8 @@ def load(
     """A network ready for inference, in eval mode.
 
     Args:
-        source: a model folder, a run's folder or checkpoint, a LaMa folder or zip, or LaMa's TorchScript
-            file; None is the small network that comes with the package.
+        source: a model folder, a run's folder or checkpoint, a LaMa folder or zip, LaMa's TorchScript file,
+            or `hf://owner/name`; None is the small network that comes with the package.
         device: `auto` (CUDA, else MPS, else CPU), `cpu`, `cuda`, `cuda:1`, `mps`.
         precision: what `inpaint` computes in with this network: `auto`, `float32` or `bfloat16`. Calls of
             the network itself are not affected.
@@ -56,6 +57,10 @@ def _read(source: str | Path | None) -> LatentInpainter:
                 f"source: this installation comes without a network; give one: {ACCEPTED}"
             )
         return _read_folder(BOX)
+    if str(source).startswith("hf://"):
+        from latent_inpaint.inference.hub import download
+
+        return _read_folder(download(str(source)))
     path = Path(source).expanduser()
     if path.is_dir():
         return _read_folder(path)

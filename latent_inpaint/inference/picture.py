@@ -57,7 +57,8 @@ def inpaint(
         feather: pixels over which a prediction is bent towards the known pixels at the hole's edge; None is 8
             for what is pasted as a crop, 0 for whole pictures.
         refine: optimise the latent so that large holes keep their structure (slow): True, or
-            `latent_inpaint.inference.refinement.RefinementOptions`; None only where memory forces a reduced size.
+            `latent_inpaint.inference.refinement.RefinementOptions`; None only where memory forces
+            a reduced size.
         memory_budget: bytes for the network's activations, such as `"1.5GiB"`; larger holes are filled at a
             reduced size first. None is 80 % of the free memory.
         precision: `float32` or `bfloat16`; None is what `load` chose.

@@ -23,6 +23,8 @@ Encoder: the 7×7 block spoils 3 pixels, each stride-2 block halves that and add
 positions. Decoder: each doubling spoils 2p + 1 rows of p, the 7×7 convolution 3 more: 2^n + 2 pixels, at
 most 2 positions of 2^n.
 """
+_SIDE_STEP = 8
+"""Sides of what is decoded are multiples of it: libraries keep code in memory for every shape they meet."""
 
 
 def encode(
@@ -67,7 +69,7 @@ def decode(
     """
     factor = network.down_factor
     grid = Box(0, 0, *latent.shape[-2:])
-    for window in split(_needed(wanted, factor), max_pixels / factor**2):
+    for window in split(_needed(wanted, grid, factor), max_pixels / factor**2):
         core = _pixels(window, box, factor)
         if not wanted[_inside(core, box).slices].any():
             continue
@@ -113,15 +115,19 @@ def _encode_window(network: LatentInpainter, canvas: Canvas, box: Box, hole: Pix
     return network.encode_masked(pad_to_multiple(image, factor), pad_to_multiple(mask, factor))
 
 
-def _needed(wanted: Pixels, factor: int) -> Box:
-    """The latent positions under the bounding box of `wanted`."""
+def _needed(wanted: Pixels, grid: Box, factor: int) -> Box:
+    """The latent positions under the bounding box of `wanted`, its sides rounded up: few different shapes."""
     rows, columns = wanted.any(axis=1).nonzero()[0], wanted.any(axis=0).nonzero()[0]
-    return Box(
-        int(rows[0]) // factor,
-        int(columns[0]) // factor,
-        int(rows[-1]) // factor + 1,
-        int(columns[-1]) // factor + 1,
-    )
+    top, bottom = _rounded(int(rows[0]) // factor, int(rows[-1]) // factor + 1, grid.bottom)
+    left, right = _rounded(int(columns[0]) // factor, int(columns[-1]) // factor + 1, grid.right)
+    return Box(top, left, bottom, right)
+
+
+def _rounded(start: int, end: int, size: int) -> tuple[int, int]:
+    """The interval made a multiple of `_SIDE_STEP` long, inside 0 … size."""
+    length = min(size, -(-(end - start) // _SIDE_STEP) * _SIDE_STEP)
+    start = min(start, size - length)
+    return start, start + length
 
 
 def _extend(window: Box, grid: Box, halo: int = HALO) -> Box:

@@ -157,6 +157,18 @@ def test_a_method_that_does_not_exist_is_refused_with_the_near_ones():
         check_method_names(["methods=xyzzy"], folder)
 
 
+def test_progress_in_a_log_is_a_line_every_tenth(caplog):
+    caplog.set_level("INFO")
+    step = session.LoggedTenths(25)
+    for _ in range(12):
+        step(2)
+    lines = [record.getMessage() for record in caplog.records]
+    assert lines[0] == "evaluated 4 of 25 pictures"
+    assert len(lines) == 9
+    step(1)
+    assert caplog.records[-1].getMessage() == "evaluated 25 of 25 pictures"
+
+
 def test_folders_are_never_written_twice(tmp_path):
     assert [new_folder(tmp_path / "run").name for _ in range(3)] == ["run", "run-2", "run-3"]
 

@@ -5,9 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+import latent_inpaint
 from latent_inpaint.cli import main
+from latent_inpaint.inference.benchmark import _run as measure_here
 from latent_inpaint.models.storage import save_model
 
 ROOT = Path(__file__).parents[2]
@@ -80,7 +83,7 @@ def test_wrong_usage_has_its_own_status(capsys):
     with pytest.raises(SystemExit) as exit_status:
         main(["predict", "--image", "a.png"])
     assert exit_status.value.code == 2
-    assert "--mask" in capsys.readouterr().err
+    assert "--output" in capsys.readouterr().err
 
 
 def test_info(folder, capsys):
@@ -95,3 +98,26 @@ def test_help_answers_within_a_second_with_examples():
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert time.perf_counter() - start < 1
     assert "latent-inpaint predict --model" in done.stdout
+
+
+def test_conversion_writes_our_own_format(tmp_path, capsys):
+    lama = ROOT / "tests" / "fixtures" / "lama_tiny"
+    assert main(["convert", f"--model={lama}", f"--output={tmp_path / 'converted'}", "--device=cpu"]) == 0
+    original, converted = latent_inpaint.load(lama), latent_inpaint.load(tmp_path / "converted")
+    state = original.state_dict()
+    assert all(torch.equal(value, state[name]) for name, value in converted.state_dict().items())
+
+
+def test_a_measurement_has_time_and_memory(folder):
+    found = measure_here(str(folder / "model"), "cpu", "float32", 100, "region of interest")
+    assert (
+        found.seconds > 0 and found.peak_mib > 50 and (found.side, found.mode) == (100, "region of interest")
+    )
+
+
+@pytest.mark.slow
+def test_the_benchmark_prints_both_modes_side_by_side(folder, capsys):
+    assert main(["benchmark", f"--model={folder / 'model'}", "--device=cpu", "--sides", "300"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line[12:32].strip() for line in lines] == ["mode", "region of interest", "whole picture"]
+    assert all(float(line.split()[-1]) > 50 for line in lines[1:])

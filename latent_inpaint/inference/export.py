@@ -1,0 +1,166 @@
+"""Networks for other programs: TorchScript, ONNX and `torch.export`, each checked against its network.
+
+What is exported takes `image` `[B, 3, H, W]` in [0, 1] and `mask` `[B, 1, H, W]` in {0, 1} and gives the
+repaired picture, known pixels included. Its Fourier units compute by matrix products. Height and width are
+free multiples of the network's down factor (8), from two of them up; the batch is free in TorchScript and 1
+otherwise.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from latent_inpaint.inference.matrix_fourier import with_matrix_products
+from latent_inpaint.models.inpainter import LatentInpainter, composite
+
+FORMATS = {".ts": "torchscript", ".onnx": "onnx", ".pt2": "torch.export"}
+CHECKED_SIZES = ((64, 64), (48, 80), (136, 72))
+TOLERANCE = 1e-3
+_LARGEST_SIDE = 8192
+_Program = Callable[[Tensor, Tensor], Tensor]
+
+
+class Repair(nn.Module):
+    """Image and mask in, repaired picture out, for sizes that need no padding."""
+
+    def __init__(self, network: LatentInpainter) -> None:
+        super().__init__()
+        self.network = with_matrix_products(network).cpu().eval().requires_grad_(False)
+
+    def forward(self, image: Tensor, mask: Tensor) -> Tensor:
+        """Image `[B, 3, H, W]`, mask `[B, 1, H, W]` → `[B, 3, H, W]`; sides multiples of the down factor."""
+        network = self.network
+        prediction = network.decode(network.refine(network.encode_masked(image, mask)))
+        return mask * prediction + (1 - mask) * image
+
+
+def export_model(
+    network: LatentInpainter, path: str | Path, sizes: Sequence[tuple[int, int]] = CHECKED_SIZES
+) -> float:
+    """Write `network` to `path` and return the largest difference of the file's output to the network's.
+
+    Args:
+        network: what to export.
+        path: `.ts` is TorchScript, `.onnx` ONNX (extra `export`), `.pt2` a `torch.export` program.
+        sizes: heights and widths at which the file is checked, multiples of the down factor.
+
+    Raises:
+        ValueError: another ending, or an output that differs by more than `TOLERANCE`; the file is then
+            removed.
+        ImportError: a library for ONNX is missing.
+    """
+    path = Path(path)
+    if path.suffix not in FORMATS:
+        raise ValueError(f"{path}: the ending must be one of {', '.join(FORMATS)}, got {path.suffix!r}")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{path.parent}: no such folder")
+    write = {".ts": _write_torchscript, ".onnx": _write_onnx, ".pt2": _write_program}[path.suffix]
+    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")  # deprecations of the exporters themselves
+            write(Repair(network), temporary, network.down_factor)
+        difference = largest_difference(network, open_exported(temporary), sizes)
+        if not difference <= TOLERANCE:
+            raise ValueError(f"{path}: differs from the network by {difference:.2g}, more than {TOLERANCE}")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return difference
+
+
+@torch.no_grad()
+def largest_difference(
+    network: LatentInpainter, program: _Program, sizes: Sequence[tuple[int, int]]
+) -> float:
+    """Largest difference between a program and the network's composite, on seeded noise of each size."""
+    generator = torch.Generator().manual_seed(0)
+    device = next(network.parameters()).device
+    largest = 0.0
+    for height, width in sizes:
+        image = torch.rand(1, 3, height, width, generator=generator)
+        mask = (torch.rand(1, 1, height, width, generator=generator) > 0.7).float()
+        expected = composite(image, mask, network(image.to(device), mask.to(device)).cpu())
+        largest = max(largest, float((program(image, mask) - expected).abs().max()))
+    return largest
+
+
+def open_exported(path: str | Path) -> _Program:
+    """An exported file as a function of image and mask, on the CPU.
+
+    Raises:
+        ValueError: an ending that is none of `FORMATS`.
+        ImportError: onnxruntime is missing.
+    """
+    path = Path(path)
+    if path.suffix == ".ts":
+        return torch.jit.load(str(path), map_location="cpu")
+    if path.suffix == ".pt2":
+        return torch.export.load(str(path)).module()
+    if path.suffix == ".onnx":
+        return _open_onnx(path)
+    raise ValueError(f"{path}: the ending must be one of {', '.join(FORMATS)}, got {path.suffix!r}")
+
+
+def _example(down_factor: int) -> tuple[Tensor, Tensor]:
+    height, width = 8 * down_factor, 12 * down_factor
+    return torch.rand(1, 3, height, width), torch.zeros(1, 1, height, width)
+
+
+def _dynamic_sizes(down_factor: int) -> dict[str, dict[int, Any]]:
+    largest = _LARGEST_SIDE // down_factor
+    height, width = (down_factor * torch.export.Dim(name, min=2, max=largest) for name in ("rows", "columns"))
+    return {name: {2: height, 3: width} for name in ("image", "mask")}
+
+
+def _write_torchscript(repair: Repair, path: Path, down_factor: int) -> None:
+    program = torch.jit.trace(repair, _example(down_factor), check_trace=False)
+    program.save(str(path))
+
+
+def _write_program(repair: Repair, path: Path, down_factor: int) -> None:
+    sizes = _dynamic_sizes(down_factor)
+    torch.export.save(torch.export.export(repair, _example(down_factor), dynamic_shapes=sizes), str(path))
+
+
+def _write_onnx(repair: Repair, path: Path, down_factor: int) -> None:
+    _require("onnxscript")
+    program = torch.onnx.export(
+        repair,
+        _example(down_factor),
+        input_names=["image", "mask"],
+        output_names=["repaired"],
+        dynamic_shapes=_dynamic_sizes(down_factor),
+        dynamo=True,
+        verbose=False,
+    )
+    assert program is not None
+    program.save(str(path), external_data=False)
+
+
+def _open_onnx(path: Path) -> _Program:
+    onnxruntime = _require("onnxruntime")
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+    def run(image: Tensor, mask: Tensor) -> Tensor:
+        return torch.from_numpy(session.run(None, {"image": image.numpy(), "mask": mask.numpy()})[0])
+
+    return run
+
+
+def _require(name: str) -> Any:
+    from importlib import import_module
+
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise ImportError(f"ONNX needs {name}: pip install 'latent_inpaint[export]'") from error

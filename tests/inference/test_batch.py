@@ -1,0 +1,138 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from latent_inpaint.cli import main
+from latent_inpaint.inference.batch import find_jobs
+from latent_inpaint.models.storage import save_model
+
+
+def save_picture(path: Path, rng: np.random.Generator, size=(20, 24)) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(rng.integers(0, 256, (*size, 3), dtype=np.uint8)).save(path)
+
+
+def save_mask(path: Path, size=(20, 24)) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    hole = np.zeros(size, np.uint8)
+    hole[5:9, 5:12] = 255
+    Image.fromarray(hole).save(path)
+
+
+@pytest.fixture
+def folders(tmp_path, rng, network):
+    save_model(network, tmp_path / "model")
+    for name in ("a.png", "b.jpg", "deep/a.png"):
+        save_picture(tmp_path / "images" / name, rng)
+        save_mask((tmp_path / "masks" / name).with_suffix(".png"))
+    return tmp_path
+
+
+def command(folders: Path, *more: str) -> list[str]:
+    named = {"model": "model", "images": "images", "masks": "masks", "output": "out"}
+    return ["predict", *(f"--{key}={folders / name}" for key, name in named.items()), "--device=cpu", *more]
+
+
+def summary_of(folders: Path) -> dict:
+    return json.loads((folders / "out" / "summary.json").read_text())
+
+
+def test_a_folder_is_repaired_and_summed_up(folders, capsys):
+    assert main(command(folders)) == 0
+    written = sorted(str(path.relative_to(folders / "out")) for path in (folders / "out").rglob("*.*"))
+    assert written == ["a.png", "b.png", "deep/a.png", "summary.json"]
+    image, result = (np.asarray(Image.open(folders / folder / "deep/a.png")) for folder in ("images", "out"))
+    hole = np.asarray(Image.open(folders / "masks/deep/a.png")) > 0
+    np.testing.assert_array_equal(result[~hole], image[~hole])
+    assert (result[hole] != image[hole]).any()
+    summary = summary_of(folders)
+    assert (summary["pictures"], summary["done"], summary["skipped"], summary["failed"]) == (3, 3, 0, [])
+    assert summary["settings"]["threshold"] == 128 and summary["settings"]["computes"] == "cpu in float32"
+    assert "3 done, 0 skipped, 0 failed" in capsys.readouterr().out
+
+
+def test_finished_pictures_are_skipped_unless_told_otherwise(folders):
+    main(command(folders))
+    (folders / "out" / "b.png").unlink()
+    before = (folders / "out" / "a.png").stat().st_mtime_ns
+    assert main(command(folders)) == 0
+    assert summary_of(folders)["skipped"] == 2 and summary_of(folders)["done"] == 1
+    assert (folders / "out" / "a.png").stat().st_mtime_ns == before
+    assert main(command(folders, "--overwrite")) == 0
+    assert summary_of(folders)["done"] == 3
+
+
+def test_bad_pictures_are_reported_and_the_rest_goes_on(folders, rng, capsys):
+    (folders / "images" / "a.png").write_bytes(b"")
+    save_picture(folders / "images" / "lonely.png", rng)
+    save_mask(folders / "masks" / "b.png", size=(7, 7))
+    assert main(command(folders)) == 1
+    summary = summary_of(folders)
+    assert summary["done"] == 1
+    failed = {Path(image).name: message for image, message in summary["failed"]}
+    assert "not a picture" in failed["a.png"]
+    assert "mask is 7×7 pixels, the image 24×20" in failed["b.jpg"]
+    assert "no mask of this name" in failed["lonely.png"]
+    captured = capsys.readouterr()
+    assert captured.err.count("failed") == 3 and "1 done, 0 skipped, 3 failed" in captured.out
+
+
+def test_warnings_are_kept_with_the_picture(folders):
+    Image.new("L", (24, 20)).save(folders / "masks" / "a.png")
+    assert main(command(folders)) == 0
+    ((image, message),) = summary_of(folders)["warnings"]
+    assert image.endswith("images/a.png") and "no hole" in message
+
+
+def test_an_interrupted_folder_has_a_summary_too(folders, monkeypatch):
+    def interrupt(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("latent_inpaint.inference.batch.inpaint", interrupt)
+    assert main(command(folders)) == 130
+    assert summary_of(folders)["done"] == 0
+
+
+def test_two_pictures_with_one_output_name_are_refused_before_anything_is_done(folders, rng, capsys):
+    save_picture(folders / "images" / "a.jpg", rng)
+    assert main(command(folders)) == 1
+    error = capsys.readouterr().err
+    assert "images/a.jpg and " in error and "images/a.png would both be written to" in error
+    assert not (folders / "out").exists()
+
+
+def test_inputs_are_never_written_over(folders):
+    with pytest.raises(ValueError, match="would be written over an input"):
+        find_jobs(folders / "images", folders / "masks", folders / "images")
+
+
+def test_masks_named_after_lamas_custom(tmp_path, rng):
+    save_picture(tmp_path / "photo.png", rng)
+    save_mask(tmp_path / "photo_mask001.png")
+    (job,) = find_jobs(tmp_path, tmp_path, tmp_path / "out")
+    assert (job.image.name, job.mask.name) == ("photo.png", "photo_mask001.png")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--images=nowhere", "--masks=masks"], "no such folder"),
+        (["--images=empty", "--masks=masks"], "no pictures"),
+    ],
+)
+def test_folders_without_pictures(folders, monkeypatch, capsys, arguments, message):
+    monkeypatch.chdir(folders)
+    (folders / "empty").mkdir()
+    assert main(["predict", "--model=model", "--output=out", *arguments]) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_one_picture_and_a_folder_at_once_is_wrong_usage(capsys):
+    for arguments in (["--image=a", "--masks=b"], ["--image=a", "--mask=b", "--images=c", "--masks=d"], []):
+        with pytest.raises(SystemExit) as status:
+            main(["predict", "--output=out", *arguments])
+        assert status.value.code == 2
+        assert "either --image and --mask, or --images and --masks" in capsys.readouterr().err
