@@ -78,6 +78,8 @@ class GuidedPatchMatch(BlindMethod):
         library.set_random_seed(self.seed)
 
         def copy(guide: Guide) -> Picture:
+            if np.ptp(guide, axis=(0, 1)).max() == 0:  # steers nowhere; the plain search is five times faster
+                return library.inpaint(picture, hole, patch_size=self.patch_size)
             coordinates = np.dstack([guide, np.zeros(guide.shape[:2], np.float32)])
             size, weight = self.patch_size, self.weight
             return library.inpaint_regularity(

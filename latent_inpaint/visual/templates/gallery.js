@@ -76,6 +76,7 @@ function showGrid(picture) {
   const grid = $(".grid");
   grid.hidden = state.view !== "grid";
   stage.hidden = state.view === "grid";
+  $(".compare").classList.toggle("wide", stage.hidden);
   if (grid.hidden) return;
   grid.replaceChildren(...sources().filter((source) => has(picture, source)).map((source) => {
     const layer = make("div", { className: "layer" }, make("img", { src: uri(picture, source), alt: source }));
