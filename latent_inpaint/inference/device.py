@@ -53,7 +53,8 @@ def pick_device(device: str | torch.device = "auto") -> torch.device:
 def pick_precision(precision: str, device: torch.device, model: LatentInpainter) -> torch.dtype:
     """The type in which convolutions compute: `auto` is bfloat16 where hardware and network gain from it.
 
-    Fourier transforms always run in float32, weights stay float32.
+    Fourier transforms always run in float32, weights stay float32. A trained network (ngf 8, 9 blocks, 60
+    photographs at 256², thick masks) differed in bfloat16 by at most 9 of 255, by 1.2 on average in the hole.
 
     Raises:
         ValueError: an unknown precision.

@@ -53,7 +53,7 @@ def inpaint(
         resize_mask: accept a mask of another size and scale it.
         dilate: pixels by which the hole is grown first.
         region_of_interest: fill each group of holes from a crop around it, not from the whole picture.
-        context: known pixels around a group; None is a fifth of its longer side, and at least 64.
+        context: known pixels around a group; None is a fifth of its longer side, 64 to 128.
         feather: pixels over which a prediction is bent towards the known pixels at the hole's edge; None is 8
             for what is pasted as a crop, 0 for whole pictures.
         refine: optimise the latent so that large holes keep their structure (slow): True, or

@@ -15,8 +15,8 @@ from latent_inpaint.inference.canvas import Box, Pixels
 
 CELL = 32
 """Side of a cell in pixels."""
-SMALLEST_CONTEXT = 64
-"""Least default context in pixels; a larger hole gets a fifth of its longer side."""
+SMALLEST_CONTEXT, LARGEST_CONTEXT = 64, 128
+"""Bounds of the default context in pixels, a fifth of the group's longer side."""
 SMALLEST_CROP = 256
 """Least side of a crop in pixels, where the picture has them: the size at which networks are trained."""
 
@@ -51,7 +51,7 @@ def find_regions(hole: Pixels, context: int | None = None, multiple: int = 1) ->
     Args:
         hole: bool `[H, W]`, not empty.
         context: known pixels around a group on every side; None is a fifth of the group's longer side,
-            and at least `SMALLEST_CONTEXT`.
+            between `SMALLEST_CONTEXT` and `LARGEST_CONTEXT`.
         multiple: sides of the crops are multiples of it where the picture is large enough.
 
     Raises:
@@ -76,7 +76,7 @@ class _Group:
         self.cells = cells
         tight = _tight_box(hole, cells)
         longer = max(tight.bottom - tight.top, tight.right - tight.left)
-        margin = max(SMALLEST_CONTEXT, longer // 5) if context is None else context
+        margin = max(SMALLEST_CONTEXT, min(longer // 5, LARGEST_CONTEXT)) if context is None else context
         smallest = SMALLEST_CROP if context is None else 1
         top, bottom = _widen(tight.top, tight.bottom, margin, hole.shape[0], smallest, multiple)
         left, right = _widen(tight.left, tight.right, margin, hole.shape[1], smallest, multiple)

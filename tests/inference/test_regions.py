@@ -14,10 +14,12 @@ def hole_with(size, *boxes):
     return hole
 
 
-def test_a_single_hole_gets_a_fifth_of_its_longer_side_as_context():
+def test_a_single_hole_gets_a_fifth_of_its_longer_side_as_context_up_to_a_limit():
     hole = hole_with((2000, 2000), Box(500, 600, 900, 1400))
     (region,) = find_regions(hole)
-    assert region.box == Box(340, 440, 1060, 1560)
+    assert region.box == Box(372, 472, 1028, 1528)
+    (region,) = find_regions(hole_with((2000, 2000), Box(500, 600, 900, 1050)))
+    assert region.box == Box(410, 510, 990, 1140)
 
 
 def test_the_crop_is_never_smaller_than_what_networks_are_trained_on():
