@@ -47,11 +47,16 @@ def measure(
     """
     for side in sides:
         for mode in MODES:
-            command = [sys.executable, "-m", __name__, json.dumps([source, device, precision, side, mode])]
-            done = subprocess.run(command, capture_output=True, text=True)
-            if done.returncode:
-                raise ChildProcessError(f"{mode} at {side}²: {done.stderr.strip().splitlines()[-1]}")
-            yield Measurement(**json.loads(done.stdout))
+            yield measure_one(source, device, precision, side, mode)
+
+
+def measure_one(source: str | None, device: str, precision: str, side: int, mode: str) -> Measurement:
+    """One run of `measure`, in a process of its own; `mode` is one of `MODES`."""
+    command = [sys.executable, "-m", __name__, json.dumps([source, device, precision, side, mode])]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise ChildProcessError(f"{mode} at {side}²: {done.stderr.strip().splitlines()[-1]}")
+    return Measurement(**json.loads(done.stdout))
 
 
 def _run(source: str | None, device: str, precision: str, side: int, mode: str) -> Measurement:

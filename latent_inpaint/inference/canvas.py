@@ -108,6 +108,14 @@ class Canvas:
         region = self.result[box.slices]
         region[..., : self.n_colours][hole] = values.astype(self.result.dtype)
 
+    def paste(self, box: Box, other: Canvas, hole: Pixels) -> None:
+        """Copy the result of `other`, a canvas of this type, where `hole` (bool `[h, w]`) is set in `box`.
+
+        The corner of `other` comes to lie on the corner of `box`.
+        """
+        height, width = hole.shape
+        self.result[box.slices][hole] = other.result[:height, :width][hole]
+
 
 def open_canvas(image: Any) -> tuple[Canvas, Callable[[Canvas], Any]]:
     """The canvas of a single picture, and the function that turns its result into the picture's own kind.

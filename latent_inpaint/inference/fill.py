@@ -76,8 +76,7 @@ def _fill_region(
     _fill_at_once(small, small_hole, whole_picture(small_hole), network, options)
     for level in range(n_halvings - 1, -1, -1):
         _fill_from_below(*levels[level], levels[level + 1][0], network, options, f"scale 1/{2**level}")
-    repaired = levels[0][0].read_result(Box(0, 0, *_sides(region.box)))[0]
-    canvas.write(region.box, repaired, region.own(hole, region.box))
+    canvas.paste(region.box, levels[0][0], region.own(hole, region.box))
 
 
 def _fill_at_once(
@@ -107,7 +106,7 @@ def _fill_from_below(
         report = lambda done, total: options.progress(stage, done, total)  # noqa: E731
         refine_level(network, canvas, hole, lower, options.refinement, positions, feather, report)
         return
-    for small in split(lower.whole, options.budget.window_pixels(network)):
+    for small in split(lower.whole, options.budget.window_pixels(network) / 4):  # its pixels become four
         part = Box(*(2 * side for side in small))
         if hole[part.slices].any():
             unknown = torch.from_numpy(hole[part.slices])

@@ -11,8 +11,8 @@ from torch.nn import functional
 
 from latent_inpaint.inference.canvas import Box, Canvas, Pixels
 
-_CHUNK = 512
-"""Rows that are halved at once."""
+_CHUNK_PIXELS = 2**19
+"""Pixels that are halved at once, in whole rows."""
 _HALO = 4
 """Rows around a chunk that its filter sees; an even number."""
 
@@ -25,8 +25,11 @@ def build_pyramid(canvas: Canvas, hole: Pixels, box: Box, n_halvings: int) -> li
     multiple = 2**n_halvings
     sides = (box.bottom - box.top, box.right - box.left)
     padding = [(0, -side % multiple) for side in sides]
-    crop = np.pad(canvas.source[box.slices], [*padding, (0, 0)], mode="edge")
-    levels = [(Canvas(crop), np.pad(hole[box.slices], padding, mode="edge"))]
+    crop, crop_hole = canvas.source[box.slices], hole[box.slices]
+    if any(after for _, after in padding):
+        crop = np.pad(crop, [*padding, (0, 0)], mode="edge")
+        crop_hole = np.pad(crop_hole, padding, mode="edge")
+    levels = [(Canvas(crop), crop_hole)]
     for _ in range(n_halvings):
         levels.append(_half(*levels[-1]))
     return levels
@@ -51,7 +54,7 @@ def _half(canvas: Canvas, hole: Pixels) -> tuple[Canvas, Pixels]:
     height, width = canvas.size
     small = np.empty((height // 2, width // 2, 3), dtype=np.float32)
     small_hole = np.empty((height // 2, width // 2), dtype=bool)
-    for top, bottom in _chunks(height):
+    for top, bottom in _chunks(height, width):
         box = Box(max(0, top - _HALO), 0, min(height, bottom + _HALO), width)
         kept = slice((top - box.top) // 2, (bottom - box.top) // 2)
         half = halve(canvas.read(box))[0, :, kept].clamp(0, 1)
@@ -61,9 +64,10 @@ def _half(canvas: Canvas, hole: Pixels) -> tuple[Canvas, Pixels]:
     return Canvas(small), small_hole
 
 
-def _chunks(height: int) -> Iterator[tuple[int, int]]:
-    for top in range(0, height, _CHUNK):
-        yield top, min(top + _CHUNK, height)
+def _chunks(height: int, width: int) -> Iterator[tuple[int, int]]:
+    rows = 2 * max(1, _CHUNK_PIXELS // width // 2)
+    for top in range(0, height, rows):
+        yield top, min(top + rows, height)
 
 
 def _half_size(x: Tensor) -> Tensor:

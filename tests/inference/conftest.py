@@ -5,7 +5,7 @@ import torch
 from latent_inpaint.models import Decoder, Encoder, FFCRefiner, LatentInpainter, MaskEncoder
 
 
-def make_network(ngf: int = 4, n_blocks: int = 1) -> LatentInpainter:
+def build_network(ngf: int = 4, n_blocks: int = 1) -> LatentInpainter:
     """A mask-controlled network with random weights in which the mask has an effect."""
     torch.manual_seed(0)
     encoder = Encoder(ngf=ngf)
@@ -17,8 +17,13 @@ def make_network(ngf: int = 4, n_blocks: int = 1) -> LatentInpainter:
 
 
 @pytest.fixture(scope="session")
+def make_network():
+    return build_network
+
+
+@pytest.fixture(scope="session")
 def network():
-    return make_network()
+    return build_network()
 
 
 @pytest.fixture

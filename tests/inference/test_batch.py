@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -136,3 +138,26 @@ def test_one_picture_and_a_folder_at_once_is_wrong_usage(capsys):
             main(["predict", "--output=out", *arguments])
         assert status.value.code == 2
         assert "either --image and --mask, or --images and --masks" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_number_of_pictures(folders, rng):
+    for i in range(200):
+        size = tuple(int(side) for side in rng.integers(40, 300, 2))
+        save_picture(folders / "images" / "many" / f"{i}.jpg", rng, size)
+        save_mask(folders / "masks" / "many" / f"{i}.png", size)
+    program = f"""
+import sys
+from pathlib import Path
+from latent_inpaint import cli
+resident = []
+def look(*values, **options):
+    resident.append(int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20)
+import builtins
+builtins.print = look
+status = cli.main({command(folders)!r})
+assert status == 0, status
+sys.stdout.write(f"{{max(resident[100:]) - max(resident[20:100])}}")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 15

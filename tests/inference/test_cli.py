@@ -10,7 +10,6 @@ from PIL import Image
 
 import latent_inpaint
 from latent_inpaint.cli import main
-from latent_inpaint.inference.benchmark import _run as measure_here
 from latent_inpaint.models.storage import save_model
 
 ROOT = Path(__file__).parents[2]
@@ -106,13 +105,6 @@ def test_conversion_writes_our_own_format(tmp_path, capsys):
     original, converted = latent_inpaint.load(lama), latent_inpaint.load(tmp_path / "converted")
     state = original.state_dict()
     assert all(torch.equal(value, state[name]) for name, value in converted.state_dict().items())
-
-
-def test_a_measurement_has_time_and_memory(folder):
-    found = measure_here(str(folder / "model"), "cpu", "float32", 100, "region of interest")
-    assert (
-        found.seconds > 0 and found.peak_mib > 50 and (found.side, found.mode) == (100, "region of interest")
-    )
 
 
 @pytest.mark.slow

@@ -9,27 +9,11 @@ from safetensors.torch import load_file, save_file
 
 import latent_inpaint
 from latent_inpaint.inference.device import chosen_dtype, pick_device, pick_precision
-from latent_inpaint.models import Autoencoder, Decoder, Encoder, FFCRefiner, LatentInpainter, MaskEncoder
+from latent_inpaint.models import Autoencoder, Decoder, Encoder, FFCRefiner, LatentInpainter
 from latent_inpaint.models.parts import describe
 from latent_inpaint.models.storage import save_model
 
 LAMA_TINY = Path(__file__).parents[1] / "fixtures" / "lama_tiny"
-
-
-def small_network(ngf: int = 4) -> LatentInpainter:
-    encoder = Encoder(ngf=ngf)
-    return LatentInpainter(
-        encoder,
-        FFCRefiner(encoder.latent_channels, n_blocks=1),
-        Decoder(ngf=ngf),
-        mask_encoder=MaskEncoder(encoder.stage_channels),
-    )
-
-
-@pytest.fixture(scope="module")
-def network():
-    torch.manual_seed(0)
-    return small_network()
 
 
 def assert_same(model: LatentInpainter, network: LatentInpainter) -> None:
@@ -83,9 +67,9 @@ def test_weights_in_half_precision_are_read_as_float32(tmp_path, network):
     )
 
 
-def test_weights_of_another_network_are_named(tmp_path, network):
+def test_weights_of_another_network_are_named(tmp_path, network, make_network):
     save_model(network, tmp_path / "a")
-    save_model(small_network(ngf=5), tmp_path / "b")
+    save_model(make_network(ngf=5), tmp_path / "b")
     (tmp_path / "a" / "model.safetensors").write_bytes((tmp_path / "b" / "model.safetensors").read_bytes())
     with pytest.raises(
         ValueError, match=r"encoder\.stem\.conv\.weight has the shape \[5, 3, 7, 7\], expected \[4, 3"

@@ -47,16 +47,33 @@ def test_the_input_is_not_changed(network, image, hole):
     np.testing.assert_array_equal(image, before)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.integers(1, 70), st.integers(1, 70), st.floats(0, 1), st.integers(0, 2**32 - 1))
-@pytest.mark.filterwarnings("ignore::latent_inpaint.inference.mask.MaskWarning")
-def test_any_size_and_mask_keeps_size_and_known_pixels(network, height, width, share, seed):
+def check_size_and_known_pixels(network, height, width, share, cell, seed):
     rng = np.random.default_rng(seed)
     image = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
-    hole = rng.random((height, width)) < share
+    coarse = rng.random((-(-height // cell), -(-width // cell))) < share
+    hole = np.kron(coarse, np.ones((cell, cell), bool))[:height, :width]
     result = latent_inpaint.inpaint(image, hole, network)
     assert result.shape == image.shape and result.dtype == image.dtype
     np.testing.assert_array_equal(result[~hole], image[~hole])
+
+
+shares, cells, seeds = st.floats(0, 1), st.integers(1, 40), st.integers(0, 2**32 - 1)
+no_fixture_check = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
+
+
+@settings(max_examples=25, **no_fixture_check)
+@given(st.integers(1, 70), st.integers(1, 70), shares, cells, seeds)
+@pytest.mark.filterwarnings("ignore::latent_inpaint.inference.mask.MaskWarning")
+def test_any_size_and_mask_keeps_size_and_known_pixels(network, height, width, share, cell, seed):
+    check_size_and_known_pixels(network, height, width, share, cell, seed)
+
+
+@pytest.mark.slow
+@settings(max_examples=100, **no_fixture_check)
+@given(st.integers(1, 1100), st.integers(1, 1100), shares, cells, seeds)
+@pytest.mark.filterwarnings("ignore::latent_inpaint.inference.mask.MaskWarning")
+def test_any_larger_size_and_mask_keeps_size_and_known_pixels(network, height, width, share, cell, seed):
+    check_size_and_known_pixels(network, height, width, share, cell, seed)
 
 
 def test_what_is_in_the_hole_does_not_matter(network, image, hole):

@@ -36,7 +36,7 @@ def test_a_pyramid_in_chunks_equals_one_in_one_piece(monkeypatch, rng):
     hole = rng.random((75, 41)) < 0.02
     box = Box(2, 1, 73, 40)
     whole = build_pyramid(canvas, hole, box, 2)
-    monkeypatch.setattr("latent_inpaint.inference.pyramid._CHUNK", 8)
+    monkeypatch.setattr("latent_inpaint.inference.pyramid._CHUNK_PIXELS", 350)
     for (a, hole_a), (b, hole_b) in zip(whole, build_pyramid(canvas, hole, box, 2)):
         np.testing.assert_allclose(a.source, b.source, atol=1e-6)
         np.testing.assert_array_equal(hole_a, hole_b)
