@@ -67,7 +67,7 @@ def export_model(
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")  # deprecations of the exporters themselves
             write(Repair(network), temporary, network.down_factor)
-        difference = largest_difference(network, open_exported(temporary), sizes)
+            difference = largest_difference(network, open_exported(temporary), sizes)
         if not difference <= TOLERANCE:
             raise ValueError(f"{path}: differs from the network by {difference:.2g}, more than {TOLERANCE}")
         os.replace(temporary, path)
