@@ -154,8 +154,8 @@ class SampleSheets(Callback):
         """The network before its first step."""
         self._write(trainer, pl_module)
 
-    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """The network now."""
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """The network now, its weights still the averaged ones that were validated."""
         self._write(trainer, pl_module)
 
     def _pictures(self, trainer: pl.Trainer) -> Batch:
