@@ -3,14 +3,19 @@
 A feature map is one tensor `[B, C, H, W]`, local channels first, the last `ratio` of them global. Two of the
 four paths of an FFC end in the local half (local→local, global→local): they are one 3×3 convolution over all
 channels here, with the same result as two convolutions and a sum.
+
+What costs time besides the convolutions is moving memory, so activations and gradients keep one layout, the
+input's: adding a tensor of one layout to one of another takes ten times as long as adding equal ones.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import Function
 from torch.nn import functional
 
 from latent_inpaint.models.norm import conv_norm
@@ -32,6 +37,53 @@ def split_channels(channels: int, ratio: float) -> tuple[int, int]:
     return channels - n_global, n_global
 
 
+class _RealFFT(Function):
+    """`_spectrum` with its adjoint, an inverse real FFT: autograd's is a complex one of twice the work."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.like = x.new_empty(0), layout(x), x.shape[-1]
+        return _spectrum(x)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:  # type: ignore[override]
+        like, memory_format, width = ctx.like
+        picture = _picture(grad.float() / _multiplicity(width, grad), width)
+        return picture.to(like.dtype, memory_format=memory_format)
+
+
+class _InverseRealFFT(Function):
+    """`_picture` with its adjoint, a real FFT."""
+
+    @staticmethod
+    def forward(ctx: Any, spectrum: Tensor, width: int) -> Tensor:
+        ctx.dtype = spectrum.dtype
+        return _picture(spectrum, width)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+        return (_spectrum(grad) * _multiplicity(grad.shape[-1], grad)).to(ctx.dtype), None
+
+
+class _GradientInLayout(Function):
+    """The identity; gradients take the layout of the values."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.layout = layout(x)
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:  # type: ignore[override]
+        return grad.contiguous(memory_format=ctx.layout)
+
+
+def layout(x: Tensor) -> torch.memory_format:
+    """Memory format of `[B, C, H, W]`: channels last, or contiguous."""
+    channels_last = x.is_contiguous(memory_format=torch.channels_last)
+    return torch.channels_last if channels_last else torch.contiguous_format
+
+
 class FourierUnit(nn.Module):
     """1×1 convolution in the frequency domain: real FFT, conv + BN + ReLU on (re₀, im₀, re₁ …), inverse FFT.
 
@@ -44,17 +96,10 @@ class FourierUnit(nn.Module):
         self.norm = nn.BatchNorm2d(2 * channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """`[B, C, H, W]` → `[B, C, H, W]`."""
-        batch, channels, height, width = x.shape
-        with torch.autocast(x.device.type, enabled=False):
-            spectrum = torch.view_as_real(torch.fft.rfft2(x.float(), norm="ortho"))  # [B, C, H, W/2+1, 2]
-        stacked = spectrum.permute(0, 1, 4, 2, 3).reshape(
-            batch, 2 * channels, height, -1
-        )  # [B, 2C, H, W/2+1]
-        mixed = functional.relu(conv_norm(self.conv, self.norm, stacked), inplace=True)
-        pairs = mixed.float().view(batch, channels, 2, height, -1).permute(0, 1, 3, 4, 2).contiguous()
-        with torch.autocast(x.device.type, enabled=False):
-            return torch.fft.irfft2(torch.view_as_complex(pairs), s=(height, width), norm="ortho")
+        """`[B, C, H, W]` → `[B, C, H, W]`, in the layout and precision of `x`."""
+        spectrum = _RealFFT.apply(x)  # [B, 2C, H, W/2+1]
+        mixed = functional.relu(conv_norm(self.conv, self.norm, spectrum), inplace=True)
+        return _InverseRealFFT.apply(mixed, x.shape[-1]).to(x.dtype, memory_format=layout(x))
 
 
 class SpectralTransform(nn.Module):
@@ -101,11 +146,12 @@ class FFC(nn.Module):
     def _convolve(self, x: Tensor) -> Tensor:
         if not self.n_global:
             return self.to_local(x)
-        global_half = self.global_to_global(x[:, self.n_local :])
+        local, globe = x.split([self.n_local, self.n_global], dim=1)
+        global_half = self.global_to_global(globe)
         if not self.n_local:
             return global_half
-        global_half = global_half + self.local_to_global(x[:, : self.n_local])
-        return torch.cat([self.to_local(x), global_half.to(x.dtype)], dim=1)
+        global_half = _gradient_in_layout(global_half + self.local_to_global(local))
+        return torch.cat([self.to_local(x), global_half], dim=1)
 
 
 class FFCResidualBlock(nn.Module):
@@ -119,7 +165,7 @@ class FFCResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B, C, H, W]` → `[B, C, H, W]`."""
-        return x + self.ffc2(self.ffc1(x))
+        return _gradient_in_layout(x + self.ffc2(self.ffc1(x)))
 
 
 def _conv3x3(in_channels: int, out_channels: int) -> nn.Conv2d:
@@ -131,3 +177,31 @@ def _initialise_paths(conv: nn.Conv2d, in_channels: list[int]) -> None:
     """Initialise each path of a merged convolution as a convolution of its own (PyTorch's default)."""
     for weight in conv.weight.split([n for n in in_channels if n], dim=1):
         nn.init.kaiming_uniform_(weight, a=math.sqrt(5))
+
+
+def _spectrum(x: Tensor) -> Tensor:
+    """Real FFT of `[B, C, H, W]` in float32: `[B, 2C, H, W/2+1]` (re₀, im₀, re₁ …), channels last."""
+    with torch.autocast(x.device.type, enabled=False):
+        half = torch.view_as_real(torch.fft.rfft2(x.float(), norm="ortho"))  # [B, C, H, W/2+1, 2]
+    return half.permute(0, 2, 3, 1, 4).flatten(3).permute(0, 3, 1, 2)
+
+
+def _picture(spectrum: Tensor, width: int) -> Tensor:
+    """Inverse of `_spectrum`, `[B, 2C, H, W/2+1]` → `[B, C, H, W]` in float32."""
+    pairs = spectrum.float().permute(0, 2, 3, 1).unflatten(3, (-1, 2))  # [B, H, W/2+1, C, 2]
+    with torch.autocast(spectrum.device.type, enabled=False):
+        half = torch.view_as_complex(pairs.contiguous()).permute(0, 3, 1, 2)
+        return torch.fft.irfft2(half, s=(spectrum.shape[-2], width), norm="ortho")
+
+
+def _multiplicity(width: int, like: Tensor) -> Tensor:
+    """How often each of the W/2+1 kept frequencies counts: two, but for the first and an even width's last."""
+    counts = torch.full((width // 2 + 1,), 2.0, device=like.device)
+    counts[0] = 1
+    if width % 2 == 0:
+        counts[-1] = 1
+    return counts
+
+
+def _gradient_in_layout(x: Tensor) -> Tensor:
+    return _GradientInLayout.apply(x) if x.requires_grad else x
