@@ -8,6 +8,7 @@ from hydra.errors import InstantiationException
 from omegaconf import DictConfig
 
 from latent_inpaint.training.config import fail, register_resolvers, require_experiment, share_cores
+from latent_inpaint.training.launch import run_in_processes
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
 
@@ -18,6 +19,11 @@ register_resolvers()
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="train")
 def main(cfg: DictConfig) -> None:
     require_experiment(cfg, CONF / "experiment")
+    try:
+        if run_in_processes(cfg.trainer, Path(__file__)):
+            return
+    except (RuntimeError, ValueError) as error:
+        fail(error)
     from latent_inpaint.training.run import Interrupted, train
 
     try:

@@ -93,8 +93,8 @@ class AdversarialTraining(InpaintingTraining):
         self.manual_backward(value)
         self.clip(self.discriminator.parameters())
         optimizer.step()
-        self.log_dict({f"train/discriminator_{name}": term for name, term in terms.items()})
+        self.log_dict({f"train/discriminator_{name}": term for name, term in terms.items()}, sync_dist=True)
         self._log_logits(outputs.fake_logits.detach())
 
     def _log_logits(self, fake_logits: Tensor) -> None:
-        self.log("train/fake_judged_real", (fake_logits > 0).float().mean())
+        self.log("train/fake_judged_real", (fake_logits > 0).float().mean(), sync_dist=True)

@@ -50,4 +50,4 @@ class AutoencoderTraining(TrainingModule):
         """Log the mean PSNR in dB (data range 1) of single pictures."""
         mse = (self.model(batch.image) - batch.image).square().mean(dim=(1, 2, 3))
         psnr = -10 * torch.log10(mse.clamp_min(1e-10))
-        self.log("val/psnr", psnr.mean(), prog_bar=True, batch_size=len(psnr), sync_dist=True)
+        self.log_validation({"psnr": psnr.mean()}, len(psnr), prog_bar=True)

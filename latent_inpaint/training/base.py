@@ -95,9 +95,18 @@ class TrainingModule(pl.LightningModule):
         except NonFiniteLossError as error:
             error.args = (f"{error}; at step {self.global_step}; the batch is kept in {self._keep(batch)}",)
             raise
-        self.log("train/loss", total.detach(), prog_bar=True)
-        self.log_dict({f"train/{name}": value for name, value in terms.items()})
+        self.log("train/loss", total.detach(), prog_bar=True, sync_dist=True)
+        self.log_dict({f"train/{name}": value for name, value in terms.items()}, sync_dist=True)
         return total
+
+    def log_validation(self, values: Mapping[str, Tensor], size: int, prog_bar: bool = False) -> None:
+        """Log the means of values over all validation pictures, given those over a batch of `size`.
+
+        Lightning divides the processes' sum of counts by their number, in integers: times that it is exact.
+        """
+        weight = size * self.trainer.world_size
+        named = {f"val/{name}": value for name, value in values.items()}
+        self.log_dict(named, prog_bar=prog_bar, batch_size=weight, sync_dist=True)
 
     def count(self, batch: Batch) -> None:
         """Count the images of a step, of all processes, here and in the data module."""

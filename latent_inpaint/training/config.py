@@ -19,6 +19,7 @@ def register_resolvers() -> None:
         "latent_channels", lambda ngf, n: _stage_channels(ngf, n)[-1], replace=True
     )
     OmegaConf.register_new_resolver("validation_interval", lambda steps: max(1, steps // 5), replace=True)
+    OmegaConf.register_new_resolver("is_set", lambda value: value is not None, replace=True)
 
 
 def share_cores() -> None:

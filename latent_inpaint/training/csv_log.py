@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pytorch_lightning.loggers import CSVLogger
+from pytorch_lightning.loggers.logger import rank_zero_experiment
 
 
 class AppendingCSVLogger(CSVLogger):
@@ -22,6 +23,7 @@ class AppendingCSVLogger(CSVLogger):
         super().__init__(save_dir, name="", version="", flush_logs_every_n_steps=20)
 
     @property
+    @rank_zero_experiment
     def experiment(self) -> Any:
         """Lightning's writer, made on first use."""
         if self._experiment is not None:

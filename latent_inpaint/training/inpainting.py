@@ -26,7 +26,4 @@ class InpaintingTraining(TrainingModule):
         outputs = self.outputs(batch)
         _, terms = self.objective(outputs)
         values = terms | batch_metrics(outputs.composite, batch.image, batch.mask)
-        size = batch.image.shape[0]
-        self.log_dict(
-            {f"val/{name}": value for name, value in values.items()}, batch_size=size, sync_dist=True
-        )
+        self.log_validation(values, batch.image.shape[0])

@@ -15,8 +15,10 @@ from torch import Tensor
 from latent_inpaint.models import LatentInpainter
 from latent_inpaint.models.storage import WEIGHTS_NAME, load_weights
 from latent_inpaint.training.checkpoints import LAST_NAME, network_weights
+from latent_inpaint.training.distributed import held_by_first, share
 
 AUTO = "auto"
+RECIPE_NAME = "recipe.json"
 RECIPE_VERSION = 1  # raise it when the same configuration would give other weights
 
 
@@ -53,27 +55,28 @@ def autoencoder_folder(
                 f"autoencoder.checkpoint={checkpoint}: no such file or folder; or use 'auto'"
             )
         return Path(checkpoint)
-    from filelock import FileLock, Timeout
+    from filelock import FileLock
 
     folder = cache / fingerprint(recipe)
     cache.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(f"{folder}.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
+
+    def on_wait() -> None:
         rank_zero_info(f"Stage 1: waiting for the job that pretrains the autoencoder in {folder}")
-        lock.acquire()
-    try:
-        if (folder / "model" / WEIGHTS_NAME).is_file():
+
+    with held_by_first(FileLock(f"{folder}.lock"), on_wait):
+        if share((folder / "model" / WEIGHTS_NAME).is_file):
             rank_zero_info(f"Stage 1: the pretrained autoencoder is in {folder}")
         else:
-            folder.mkdir(exist_ok=True)
-            (folder / "recipe.json").write_text(json.dumps(dict(recipe), indent=1, sort_keys=True) + "\n")
-            last = folder / "checkpoints" / LAST_NAME
-            pretrain(folder, last if last.is_file() else None)
-    finally:
-        lock.release()
+            pretrain(folder, share(lambda: _prepare(folder, recipe)))
     return folder
+
+
+def _prepare(folder: Path, recipe: Mapping[str, Any]) -> Path | None:
+    """Make the folder; return the checkpoint of an interrupted pretraining."""
+    folder.mkdir(exist_ok=True)
+    (folder / RECIPE_NAME).write_text(json.dumps(dict(recipe), indent=1, sort_keys=True) + "\n")
+    last = folder / "checkpoints" / LAST_NAME
+    return last if last.is_file() else None
 
 
 def install_autoencoder(model: LatentInpainter, source: Path) -> None:

@@ -21,7 +21,16 @@ from latent_inpaint.training.base import TrainingModule
 from latent_inpaint.training.callbacks import StepProgressBar
 from latent_inpaint.training.checkpoints import LAST_NAME, AtomicCheckpointIO, initialise_from
 from latent_inpaint.training.csv_log import forget_rows_after
-from latent_inpaint.training.pretraining import autoencoder_folder, install_autoencoder
+from latent_inpaint.training.distributed import (
+    SyncTrainedBatchNorm,
+    is_first,
+    joined_processes,
+    n_processes,
+    share,
+)
+from latent_inpaint.training.launch import TERMINATED
+from latent_inpaint.training.pretraining import RECIPE_NAME, autoencoder_folder, install_autoencoder
+from latent_inpaint.training.signals import StopOnSIGTERM, Terminated
 
 log = logging.getLogger(__name__)
 
@@ -33,30 +42,36 @@ class Interrupted(Exception):
 def train(cfg: DictConfig) -> Path:
     """Train what `cfg` describes and return the run's folder.
 
-    A configuration without `training` (the experiment `autoencoder`) is stage 1 alone.
+    A configuration without `training` (the experiment `autoencoder`) is stage 1 alone. Of several processes
+    all train, and the first one evaluates.
     """
-    resume = None if cfg.resume is None else Path(cfg.resume)
     _be_quiet()
-    datamodule = instantiate(cfg.data)
-    datamodule.setup()
-    suite = instantiate(cfg.metrics)  # before hours of training: what is wrong with its files shows now
-    run = run_folder(cfg)
-    if resume is None:
-        OmegaConf.save(cfg, run / "config.yaml")
-    log.info("Results go to %s", run)
-    if cfg.training is None:
-        train_autoencoder(cfg, datamodule, run, resume)
-        log.info("Results: %s (pictures: %s)", run, run / "samples" / "progress.png")
-        return run
+    with joined_processes(cfg.trainer.accelerator) as first:
+        datamodule = instantiate(cfg.data)
+        datamodule.setup()
+        suite = instantiate(cfg.metrics)  # before hours of training: what is wrong with its files shows now
+        resume = share(lambda: checkpoint_to_resume(cfg))
+        run = share(lambda: run_folder(cfg, resume))
+        log.info("Results go to %s", run)
+        if cfg.training is None:
+            train_autoencoder(cfg, datamodule, run, resume)
+        else:
+            train_inpainting(cfg, datamodule, run, resume)
+    if first and cfg.training is not None:
+        evaluate(cfg, datamodule, suite, run)
+    log.info("Results: %s (pictures: %s)", run, run / "samples" / "progress.png")
+    return run
+
+
+def train_inpainting(cfg: DictConfig, datamodule: Any, run: Path, resume: Path | None) -> None:
+    """Stage 2, after stage 1 where its weights are missing, into the run's folder."""
     model = build_model(cfg, datamodule, resume)
     module = instantiate(cfg.training, model=model, losses=cfg.losses)
     if cfg.init_from is not None:
         initialise_from(model, cfg.init_from)
     fit(cfg, module, datamodule, run, "Stage 2: inpainting", resume)
-    save_model(model, run / "model", card=run_card(cfg))
-    evaluate(cfg, datamodule, suite, run)
-    log.info("Results: %s (pictures: %s)", run, run / "samples" / "progress.png")
-    return run
+    if is_first():
+        save_model(model, run / "model", card=run_card(cfg))
 
 
 def evaluate(cfg: DictConfig, datamodule: Any, suite: Any, run: Path) -> None:
@@ -90,7 +105,8 @@ def autoencoder_recipe(cfg: DictConfig, datamodule: Any) -> dict[str, Any]:
     assert isinstance(stage, dict)
     stage.pop("checkpoint")
     trainer = {key: cfg.trainer.get(key) for key in ("precision", "accumulate_grad_batches")}
-    return {"autoencoder": stage, "data": datamodule.fingerprint(), "trainer": trainer, "seed": cfg.seed}
+    recipe = {"autoencoder": stage, "data": datamodule.fingerprint(), "trainer": trainer, "seed": cfg.seed}
+    return recipe if n_processes() == 1 else recipe | {"processes": n_processes()}
 
 
 def train_autoencoder(cfg: DictConfig, datamodule: Any, folder: Path, resume: Path | None) -> None:
@@ -102,7 +118,8 @@ def train_autoencoder(cfg: DictConfig, datamodule: Any, folder: Path, resume: Pa
     trainer = fit(stage, module, datamodule, folder, "Stage 1: autoencoder", resume)
     psnr = float(trainer.callback_metrics["val/psnr"])
     log.info("Stage 1: reconstruction of held-out pictures: %.2f dB", psnr)
-    save_model(module.model, folder / "model", card=run_card(cfg) | {"val_psnr_db": psnr})
+    card = run_card(cfg) | {"val_psnr_db": psnr}
+    share(lambda: save_model(module.model, folder / "model", card))
 
 
 def fit(
@@ -112,41 +129,61 @@ def fit(
 
     Raises:
         Interrupted: the user pressed Ctrl-C; the checkpoint is there.
+        SystemExit: SIGTERM came (status 143); the checkpoint is there.
     """
     stage = OmegaConf.merge(cfg, {"paths": {"run": str(folder)}})
-    if resume is not None:
+    last = folder / "checkpoints" / LAST_NAME
+    again = "the same command" if (folder / RECIPE_NAME).is_file() else f"resume={last}"
+    if resume is not None and is_first():
         forget_rows_after(folder / "metrics.csv", read_checkpoint(resume)["global_step"])
     callbacks = [instantiate(callback) for callback in stage.callbacks.values() if callback is not None]
     trainer: pl.Trainer = instantiate(
         stage.trainer,
         default_root_dir=str(folder),
-        callbacks=[*callbacks, StepProgressBar(title)],
+        callbacks=[*callbacks, StepProgressBar(title), StopOnSIGTERM(last)],
         logger=[instantiate(logger) for logger in stage.logger.values() if logger is not None],
-        plugins=[AtomicCheckpointIO()],
+        plugins=[
+            AtomicCheckpointIO(),
+            *([SyncTrainedBatchNorm()] if stage.trainer.get("sync_batchnorm") else []),
+        ],
+        sync_batchnorm=False,  # Lightning's own would take the frozen layers as well, and stop on CPUs
     )
     try:
         trainer.fit(module, datamodule=datamodule, ckpt_path=resume, weights_only=True)
+    except Terminated:
+        log.warning("SIGTERM at step %d; %s goes on", trainer.global_step, again)
+        raise SystemExit(TERMINATED) from None
     except SystemExit:  # Lightning's answer to Ctrl-C
         if not trainer.interrupted:
             raise
-        last = folder / "checkpoints" / LAST_NAME
         trainer.save_checkpoint(last, weights_only=False)
-        raise Interrupted(f"Stopped at step {trainer.global_step}; go on with resume={last}") from None
+        raise Interrupted(f"Stopped at step {trainer.global_step}; {again} goes on") from None
     return trainer
 
 
-def run_folder(cfg: DictConfig) -> Path:
-    """A new folder `outputs/<experiment>/<run>`, or the folder of the run that is resumed.
+def checkpoint_to_resume(cfg: DictConfig) -> Path | None:
+    """The checkpoint of `resume`; with `auto` that of a run of this name, if there is one.
 
     Raises:
         FileNotFoundError: the checkpoint to resume from is not there.
     """
-    if cfg.resume is not None:
-        checkpoint = Path(cfg.resume)
-        if not checkpoint.is_file():
-            raise FileNotFoundError(f"resume={checkpoint}: no such checkpoint")
-        return checkpoint.resolve().parent.parent
-    return new_folder(Path(cfg.paths.outputs) / cfg.experiment_name / cfg.run_name)
+    if cfg.resume is None:
+        return None
+    if cfg.resume == "auto":
+        last = Path(cfg.paths.outputs) / cfg.experiment_name / cfg.run_name / "checkpoints" / LAST_NAME
+        return last if last.is_file() else None
+    if not Path(cfg.resume).is_file():
+        raise FileNotFoundError(f"resume={cfg.resume}: no such checkpoint")
+    return Path(cfg.resume)
+
+
+def run_folder(cfg: DictConfig, resume: Path | None) -> Path:
+    """A new folder `outputs/<experiment>/<run>` with its `config.yaml`, or the folder of the run resumed."""
+    if resume is not None:
+        return resume.resolve().parent.parent
+    run = new_folder(Path(cfg.paths.outputs) / cfg.experiment_name / cfg.run_name)
+    OmegaConf.save(cfg, run / "config.yaml")
+    return run
 
 
 def run_card(cfg: DictConfig) -> dict[str, Any]:

@@ -1,0 +1,90 @@
+"""Starts the processes of a training on several devices of this machine, by torchrun. Imports little."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+TERMINATED = 128 + signal.SIGTERM  # 143, what a shell reports of a process that SIGTERM ended
+STARTED_BY = ("TORCHELASTIC_RUN_ID", "SLURM_PROCID")  # torchrun, srun
+
+
+def run_in_processes(trainer: DictConfig, script: Path) -> bool:
+    """Run `script` with this job's overrides in as many processes as it wants; False if that is this one.
+
+    SIGTERM is passed on and ends this process with status 143. If one process fails the others are stopped.
+
+    Args:
+        trainer: the configuration's group `trainer`.
+        script: the entry, which calls this function in each process again.
+
+    Raises:
+        RuntimeError: a process failed.
+        ValueError: several nodes, which only srun or torchrun can start.
+    """
+    count = processes_to_start(trainer)
+    if not count:
+        return False
+    from hydra.core.hydra_config import HydraConfig
+
+    status = _torchrun(count, [str(script.resolve()), *HydraConfig.get().overrides.task])
+    if status == TERMINATED:
+        sys.exit(TERMINATED)
+    if status:
+        raise RuntimeError(f"training in {count} processes failed; the first error above is the cause")
+    return True
+
+
+def processes_to_start(trainer: DictConfig, environment: Mapping[str, str] = os.environ) -> int:
+    """How many processes this one must start; 0 where it trains itself.
+
+    Raises:
+        ValueError: several nodes, which only srun or torchrun can start.
+    """
+    if trainer.get("strategy") is None or any(name in environment for name in STARTED_BY):
+        return 0
+    if trainer.get("num_nodes", 1) > 1:
+        raise ValueError(
+            f"trainer.num_nodes={trainer.num_nodes}: start this command on every node, by srun or torchrun"
+        )
+    count = _n_devices(trainer.devices, trainer.accelerator)
+    return count if count > 1 else 0
+
+
+def _torchrun(count: int, command: Sequence[str]) -> int:
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
+    threads = str(max(1, (os.cpu_count() or 1) // count))
+    process = subprocess.Popen([*torchrun, *command], env={"OMP_NUM_THREADS": threads, **os.environ})
+    terminated = False
+
+    def pass_on(number: int, frame: FrameType | None) -> None:
+        nonlocal terminated
+        terminated = True
+        process.send_signal(signal.SIGTERM)
+
+    before = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        status = process.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return TERMINATED if terminated else status
+
+
+def _n_devices(devices: Any, accelerator: str) -> int:
+    if not isinstance(devices, (int, str)):
+        return len(devices)
+    if str(devices) not in ("auto", "-1"):
+        return int(devices)
+    import torch
+
+    return 1 if accelerator == "cpu" else max(1, torch.cuda.device_count())

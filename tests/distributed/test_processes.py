@@ -1,0 +1,164 @@
+"""Training in two processes on CPUs: the same as one with the double batch; no hang when one dies."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from omegaconf import OmegaConf
+from torch import nn
+
+from latent_inpaint.models.storage import read_checkpoint
+from latent_inpaint.training.distributed import SyncTrainedBatchNorm, joined_processes, share
+from latent_inpaint.training.launch import processes_to_start
+from latent_inpaint.training.run import train
+
+TRAIN = Path(__file__).parents[2] / "bin" / "train.py"
+TINY = ["data=folder", "data.size=32", "data.num_workers=0", "model.ngf=2", "model.n_blocks=1"]
+TINY += [
+    "run_name=run",
+    "metrics=lite0",
+    "metrics.replicates=20",
+    "methods=[mean]",
+    "autoencoder.max_steps=2",
+]
+TWO = ["trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu"]
+
+
+def command(pictures, outputs, *overrides):
+    where = [f"data.root={pictures}", f"paths.outputs={outputs}"]
+    return [sys.executable, str(TRAIN), "+experiment=latent_control", *TINY, *where, *overrides]
+
+
+def columns(run):
+    """Column of metrics.csv → its values in order."""
+    with (run / "metrics.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {name: [float(row[name]) for row in rows if row[name]] for name in rows[0]}
+
+
+def test_two_processes_train_as_one_with_the_double_batch(compose, pictures, tmp_path):
+    settings = ["trainer.max_steps=4", "trainer.log_every_n_steps=1"]
+    one = train(compose("latent_control", "data.batch_size=4", *settings, "methods=[mean]"))
+    (autoencoder,) = (one.parents[1] / "cache" / "autoencoder").glob("*/model")
+    shared = [f"autoencoder.checkpoint={autoencoder}", "data.batch_size=2", *settings]
+    outputs = tmp_path / "two"
+    done = subprocess.run(
+        command(pictures, outputs, *TWO, *shared), capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Results go to") == 1
+    assert [path.name for path in (outputs / "latent_control").iterdir()] == ["run"]
+    two = outputs / "latent_control" / "run"
+    ours, theirs = columns(one), columns(two)
+    for name in ("train/loss", "val/ssim", "val/psnr", "val/l1_hole", "val/latent_l1", "zero_conv_norm/3"):
+        assert len(ours[name]) == len(theirs[name]) == 4 and np.allclose(ours[name], theirs[name], atol=1e-4)
+    first, second = (
+        json.loads((run / "metrics.json").read_text())["rows"][0]["metrics"] for run in (one, two)
+    )
+    assert abs(first["psnr"] - second["psnr"]) < 1e-4 and abs(first["ssim"] - second["ssim"]) < 1e-4
+    assert read_checkpoint(two / "checkpoints" / "last.ckpt")["images_seen"] == 16
+
+
+def test_who_starts_the_processes():
+    trainer = OmegaConf.create({"strategy": "ddp", "devices": 3, "accelerator": "cpu", "num_nodes": 1})
+    assert processes_to_start(trainer, {}) == 3
+    assert processes_to_start(trainer, {"TORCHELASTIC_RUN_ID": "x"}) == 0
+    assert processes_to_start(trainer, {"SLURM_PROCID": "0"}) == 0
+    assert processes_to_start(OmegaConf.merge(trainer, {"devices": [0, 2]}), {}) == 2
+    assert processes_to_start(OmegaConf.merge(trainer, {"devices": "auto"}), {}) == 0
+    assert processes_to_start(OmegaConf.create({"devices": 8, "accelerator": "gpu"}), {}) == 0
+    with pytest.raises(ValueError, match=r"trainer.num_nodes=2: start this command on every node"):
+        processes_to_start(OmegaConf.merge(trainer, {"num_nodes": 2}), {})
+
+
+def test_alone_nothing_is_joined():
+    with joined_processes("cpu") as first:
+        assert first and share(lambda: 3) == 3 and not torch.distributed.is_initialized()
+
+
+def test_only_layers_that_train_are_synchronised(monkeypatch):
+    monkeypatch.setattr(torch.distributed, "get_backend", lambda: "gloo")
+    model = nn.Sequential(nn.Sequential(nn.BatchNorm2d(2)), nn.BatchNorm2d(2).eval())
+    frozen, trained = model[1], model[0][0]
+    sync = SyncTrainedBatchNorm()
+    names = set(model.state_dict())
+    sync.apply(model)
+    assert model[1] is frozen and model[0][0] is not trained
+    assert model[0][0].weight is trained.weight and set(model.state_dict()) == names
+    model[0][0].running_mean += 1
+    sync.revert(model)
+    assert model[0][0] is trained and (trained.running_mean == 1).all()
+
+
+def children(process):
+    """Process numbers of the trainings, below torchrun."""
+    torchrun = subprocess.run(
+        ["pgrep", "-P", str(process.pid)], capture_output=True, text=True
+    ).stdout.split()
+    found = [
+        subprocess.run(["pgrep", "-P", pid], capture_output=True, text=True).stdout.split()
+        for pid in torchrun
+    ]
+    return [int(pid) for pids in found for pid in pids]
+
+
+def running(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def start_and_wait_for_a_checkpoint(pictures, tmp_path):
+    overrides = [
+        *TWO,
+        "trainer.max_steps=100000",
+        "data.batch_size=2",
+        "callbacks.checkpoint.every_n_steps=10",
+    ]
+    log = (tmp_path / "log").open("w")
+    process = subprocess.Popen(
+        command(pictures, tmp_path, *overrides), stdout=log, stderr=log, env=os.environ
+    )
+    last = tmp_path / "latent_control" / "run" / "checkpoints" / "last.ckpt"
+    deadline = time.monotonic() + 200
+    while not last.is_file() and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.05)
+    assert last.is_file(), (tmp_path / "log").read_text()
+    return process, last
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", [0, 1])
+def test_a_process_that_dies_ends_the_others_within_a_minute(pictures, tmp_path, victim):
+    process, last = start_and_wait_for_a_checkpoint(pictures, tmp_path)
+    pids = children(process)
+    assert len(pids) == 2
+    os.kill(pids[victim], signal.SIGKILL)
+    assert process.wait(timeout=60) == 1
+    assert "Error: training in 2 processes failed" in (tmp_path / "log").read_text()
+    assert not any(running(pid) for pid in pids)
+    assert read_checkpoint(last)["global_step"] >= 10
+
+
+@pytest.mark.slow
+def test_sigterm_stops_all_processes_at_the_same_step(pictures, tmp_path):
+    process, last = start_and_wait_for_a_checkpoint(pictures, tmp_path)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=60) == 143
+    stopped = read_checkpoint(last)
+    assert (
+        f"SIGTERM at step {stopped['global_step']}; resume={last} goes on" in (tmp_path / "log").read_text()
+    )
+    resumed = [*TWO, f"resume={last}", f"trainer.max_steps={stopped['global_step'] + 2}", "data.batch_size=2"]
+    done = subprocess.run(command(pictures, tmp_path, *resumed), capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert read_checkpoint(last)["images_seen"] == stopped["images_seen"] + 8
