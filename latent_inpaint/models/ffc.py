@@ -195,7 +195,7 @@ def _picture(spectrum: Tensor, width: int) -> Tensor:
 
 
 def _multiplicity(width: int, like: Tensor) -> Tensor:
-    """How often each of the W/2+1 kept frequencies counts: twice, but the first and an even width's last once."""
+    """How often each kept frequency counts: twice, but the first, and the last of an even width, once."""
     counts = torch.full((width // 2 + 1,), 2.0, device=like.device)
     counts[0] = 1
     if width % 2 == 0:
