@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from latent_inpaint.inference.canvas import Box, Canvas, Pixels
 from latent_inpaint.models.inpainter import LatentInpainter, pad_to_multiple
@@ -21,7 +21,7 @@ HALO = 2
 
 Encoder: the 7×7 block spoils 3 pixels, each stride-2 block halves that and adds 1, which never exceeds 2
 positions. Decoder: each doubling spoils 2p + 1 rows of p, the 7×7 convolution 3 more: 2^n + 2 pixels, at
-most 2 positions of 2^n.
+most 2 positions of 2^n. Parts that see farther have an attribute `halo`.
 """
 _SIDE_STEP = 8
 """Sides of what is decoded are multiples of it: libraries keep code in memory for every shape they meet."""
@@ -38,7 +38,7 @@ def encode(
     device = next(network.parameters()).device
     latent = torch.empty(1, network.encoder.latent_channels, grid.bottom, grid.right, device=device)
     for window in windows:
-        extended = _extend(window, grid)
+        extended = _extend(window, grid, _halo(network.encoder))
         encoded = _encode_window(network, canvas, _pixels(extended, box, network.down_factor), hole)
         kept_rows, kept_columns = _inside(window, extended).slices
         rows, columns = window.slices
@@ -73,7 +73,7 @@ def decode(
         core = _pixels(window, box, factor)
         if not wanted[_inside(core, box).slices].any():
             continue
-        extended = _extend(window, grid, HALO + -(-margin // factor))
+        extended = _extend(window, grid, _halo(network.decoder) + -(-margin // factor))
         rows, columns = extended.slices
         decoded = network.decode(latent[..., rows, columns])
         part = Box(
@@ -130,7 +130,12 @@ def _rounded(start: int, end: int, size: int) -> tuple[int, int]:
     return start, start + length
 
 
-def _extend(window: Box, grid: Box, halo: int = HALO) -> Box:
+def _halo(part: nn.Module) -> int:
+    """`HALO`, or what a part that sees farther says of itself."""
+    return getattr(part, "halo", HALO)
+
+
+def _extend(window: Box, grid: Box, halo: int) -> Box:
     return Box(
         max(0, window.top - halo),
         max(0, window.left - halo),

@@ -1,6 +1,14 @@
 """Networks: no losses, no Lightning."""
 
 from latent_inpaint.models.autoencoder import Autoencoder, Decoder, Encoder
+from latent_inpaint.models.diffusers_autoencoder import (
+    KLDecoder,
+    KLEncoder,
+    TinyDecoder,
+    TinyEncoder,
+    VQDecoder,
+    VQEncoder,
+)
 from latent_inpaint.models.discriminator import PatchDiscriminator
 from latent_inpaint.models.ffc import FFC, FFCResidualBlock, FourierUnit, SpectralTransform
 from latent_inpaint.models.inpainter import LatentInpainter, composite
@@ -19,10 +27,16 @@ __all__ = [
     "FFCResidualBlock",
     "FourierUnit",
     "InpaintingOutput",
+    "KLDecoder",
+    "KLEncoder",
     "LatentInpainter",
     "MaskEncoder",
     "PatchDiscriminator",
     "SpectralTransform",
+    "TinyDecoder",
+    "TinyEncoder",
+    "VQDecoder",
+    "VQEncoder",
     "ZeroConv",
     "composite",
     "load_model",

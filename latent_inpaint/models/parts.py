@@ -12,6 +12,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import torch
 from torch import nn
 
 PartClass = TypeVar("PartClass", bound=type[nn.Module])
@@ -75,6 +76,15 @@ def build(description: dict[str, Any]) -> nn.Module:
         return _REGISTRY[name](**arguments)
     except TypeError as error:
         raise ValueError(f"build: the arguments {sorted(arguments)} do not fit {name}: {error}") from error
+
+
+def describes(description: Any, network: nn.Module) -> bool:
+    """Whether a description is that of `network`; an older one may lack arguments with defaults."""
+    try:
+        with torch.device("meta"):  # neither memory nor random numbers
+            return describe(build(description)) == describe(network)
+    except (AttributeError, ValueError):
+        return False
 
 
 def _describe_value(value: Any) -> Any:

@@ -16,7 +16,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from latent_inpaint.data import Batch
 from latent_inpaint.losses.base import LossTerm
 from latent_inpaint.losses.objective import NonFiniteLossError, Objective
-from latent_inpaint.models.parts import describe
+from latent_inpaint.models.parts import describe, describes
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
 SchedulerFactory = Callable[[Optimizer], LRScheduler]
@@ -152,7 +152,7 @@ class TrainingModule(pl.LightningModule):
         Raises:
             ValueError: the checkpoint is of another network.
         """
-        if checkpoint.get("model_description") != describe(self.model):
+        if not describes(checkpoint.get("model_description"), self.model):
             raise ValueError("resume: the checkpoint is of another network than the configured one")
         self.images_seen = checkpoint["images_seen"]
         self._rng_state = checkpoint["torch_rng_state"]

@@ -85,7 +85,7 @@ def evaluate(cfg: DictConfig, datamodule: Any, suite: Any, run: Path) -> None:
 def build_model(cfg: DictConfig, datamodule: Any, resume: Path | None) -> LatentInpainter:
     """The network with the pretrained autoencoder in it; a resumed run's weights come from its checkpoint."""
     folder = None
-    if resume is None:
+    if resume is None and cfg.autoencoder.training is not None:
         folder = autoencoder_folder(
             cfg.autoencoder.checkpoint,
             autoencoder_recipe(cfg, datamodule),
@@ -110,7 +110,13 @@ def autoencoder_recipe(cfg: DictConfig, datamodule: Any) -> dict[str, Any]:
 
 
 def train_autoencoder(cfg: DictConfig, datamodule: Any, folder: Path, resume: Path | None) -> None:
-    """Stage 1 into `folder`, which is a run's folder or one of the cache."""
+    """Stage 1 into `folder`, which is a run's folder or one of the cache.
+
+    Raises:
+        ValueError: the autoencoder comes pretrained.
+    """
+    if cfg.autoencoder.training is None:
+        raise ValueError("autoencoder: it comes pretrained, there is no stage 1 to run; choose autoencoder=ffc")
     pl.seed_everything(cfg.seed, verbose=False)
     module = instantiate(cfg.autoencoder.training, model=instantiate(cfg.autoencoder.network))
     stage = OmegaConf.merge(cfg, {"trainer": {"max_steps": cfg.autoencoder.max_steps}})
