@@ -101,6 +101,7 @@ class UpBlock(nn.Module):
         super().__init__()
         self.conv = nn.ConvTranspose2d(in_channels, out_channels, 3, stride=2, padding=1, output_padding=1)
         self.norm = nn.BatchNorm2d(out_channels)
+        _start_bilinear(self.conv.weight)
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B, in_channels, H, W]` → `[B, out_channels, 2H, 2W]`."""
@@ -162,3 +163,10 @@ class Autoencoder(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """Reconstruction of `[B, 3, H, W]` in [0, 1], H and W multiples of the encoder's `down_factor`."""
         return self.decoder(self.encoder(image))
+
+
+@torch.no_grad()
+def _start_bilinear(weight: Tensor) -> None:
+    """Make a transposed 3×3 kernel start as bilinear doubling of mixed channels: no checkerboard at step 0."""
+    tent = torch.tensor([0.5, 1.0, 0.5], dtype=weight.dtype)
+    weight.copy_(weight[:, :, 1:2, 1:2] * tent[:, None] * tent)

@@ -10,6 +10,7 @@ from latent_inpaint.models import (
     LatentInpainter,
     MaskEncoder,
 )
+from latent_inpaint.models.autoencoder import UpBlock
 from latent_inpaint.models.inpainter import composite, pad_to_multiple
 
 
@@ -133,3 +134,10 @@ def test_outputs_are_lazy_and_kept(picture):
     assert output.prediction is output.prediction
     assert output.composite.shape == image.shape
     assert calls == [1]
+
+
+def test_a_new_decoder_draws_no_checkerboard():
+    """Flat stays flat: transposed convolutions start as bilinear doubling."""
+    block = UpBlock(4, 4)
+    doubled = block.conv(torch.rand(1, 4, 1, 1).expand(1, 4, 6, 6))[..., :-1, :-1]  # the border sees zeros
+    assert doubled.std(dim=(2, 3)).max() < 1e-6 < doubled.std()
