@@ -167,6 +167,6 @@ class Autoencoder(nn.Module):
 
 @torch.no_grad()
 def _start_bilinear(weight: Tensor) -> None:
-    """Make a transposed 3×3 kernel start as bilinear doubling of mixed channels: no checkerboard at step 0."""
+    """Make a transposed 3×3 kernel start as bilinear doubling of mixed channels: without a checkerboard."""
     tent = torch.tensor([0.5, 1.0, 0.5], dtype=weight.dtype)
     weight.copy_(weight[:, :, 1:2, 1:2] * tent[:, None] * tent)

@@ -46,8 +46,10 @@ class AutoencoderTraining(TrainingModule):
         """The reconstruction of the whole pictures; masks play no part."""
         return Reconstruction(self.model, batch.image)  # type: ignore[arg-type]
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Log the mean PSNR in dB (data range 1) of single pictures."""
-        mse = (self.model(batch.image) - batch.image).square().mean(dim=(1, 2, 3))
+    def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Log the mean PSNR in dB (data range 1) of single pictures; return the reconstructions."""
+        reconstruction = self.model(batch.image)
+        mse = (reconstruction - batch.image).square().mean(dim=(1, 2, 3))
         psnr = -10 * torch.log10(mse.clamp_min(1e-10))
         self.log_validation({"psnr": psnr.mean()}, len(psnr), prog_bar=True)
+        return reconstruction

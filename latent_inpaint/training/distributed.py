@@ -69,6 +69,15 @@ def share(decide: Callable[[], T]) -> T:
     return box[0]  # type: ignore[return-value]
 
 
+def gathered(value: T) -> list[T]:
+    """The `value` of each process, in all of them."""
+    if not dist.is_initialized():
+        return [value]
+    values: list[T | None] = [None] * dist.get_world_size()
+    dist.all_gather_object(values, value)
+    return values  # type: ignore[return-value]
+
+
 @contextmanager
 def held_by_first(lock: BaseFileLock, on_wait: Callable[[], None]) -> Iterator[None]:
     """Hold a file lock, for all processes of this job, in the first one.

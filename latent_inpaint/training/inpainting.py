@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from torch import Tensor
+
 from latent_inpaint.data import Batch
 from latent_inpaint.metrics.image import batch_metrics
 from latent_inpaint.models import InpaintingOutput, LatentInpainter
@@ -21,9 +23,10 @@ class InpaintingTraining(TrainingModule):
         """Lazy outputs of the batch."""
         return InpaintingOutput(self.model, batch.image, batch.mask)
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Log SSIM, PSNR and L1 in the hole of the composite on held-out pictures, and the terms."""
+    def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Log SSIM, PSNR and L1 in the hole on held-out pictures, and the terms; return the composites."""
         outputs = self.outputs(batch)
         _, terms = self.objective(outputs)
         values = terms | batch_metrics(outputs.composite, batch.image, batch.mask)
         self.log_validation(values, batch.image.shape[0])
+        return outputs.composite

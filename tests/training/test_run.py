@@ -69,6 +69,15 @@ def test_every_term_is_logged_and_a_resumed_log_goes_on(compose, no_evaluation):
     assert list((run / "tensorboard").glob("events.*"))
 
 
+def test_the_curves_end_at_the_tables_values(compose):
+    run = train(compose("latent_control"))
+    with (run / "metrics.csv").open(newline="") as file:
+        last = [row for row in csv.DictReader(file) if row["val/fd_lite0"]][-1]
+    final = json.loads((run / "metrics.json").read_text())["rows"][0]["metrics"]
+    for name in ("ssim", "psnr", "l1_hole", "pd_lite0", "fd_lite0"):
+        assert float(last[f"val/{name}"]) == pytest.approx(final[name], rel=2e-3)
+
+
 def test_resume_refuses_another_network(compose, no_evaluation):
     run = train(compose("latent_control"))
     with pytest.raises(ValueError, match="of another network"):
