@@ -11,12 +11,15 @@ from importlib import import_module
 from pathlib import Path
 
 EXAMPLES = """examples:
-  latent-inpaint predict --model RUN --image photo.jpg --mask mask.png --output out.png
+  latent-inpaint predict --image photo.jpg --mask mask.png --output out.png
+  latent-inpaint predict --model RUN --image photo.jpg --mask mask.png --output out.png --refine
   latent-inpaint predict --model big-lama.zip --images photos --masks masks --output repaired
   latent-inpaint refine --model big-lama.zip --image large.jpg --mask mask.png --output out.png
-  latent-inpaint convert --model big-lama.pt --output big-lama
+  latent-inpaint info --model RUN
+  latent-inpaint convert --model big-lama.pt --output big-lama --half
   latent-inpaint export --model RUN --output model.onnx
   latent-inpaint benchmark --model RUN
+  latent-inpaint web --model RUN --model big-lama.zip
 """
 
 
@@ -50,22 +53,40 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    _add_predict(
-        commands.add_parser("predict", help="fill the holes of a picture, or of a folder of pictures")
-    )
-    _add_predict(
-        commands.add_parser("refine", help="predict, and optimise large holes at growing scales (slow)")
-    )
-    _add_model(commands.add_parser("info", help="what a network is made of"))
-    _add_convert(commands.add_parser("convert", help="write any network as safetensors and JSON"))
-    _add_export(
-        commands.add_parser("export", help="write and check a TorchScript, ONNX or torch.export file")
-    )
-    _add_benchmark(commands.add_parser("benchmark", help="seconds and memory, whole pictures against crops"))
+
+    def add(name: str, summary: str) -> argparse.ArgumentParser:
+        examples = [line for line in EXAMPLES.splitlines() if line.startswith(f"  latent-inpaint {name} ")]
+        return commands.add_parser(
+            name,
+            help=summary,
+            description=f"{summary[0].upper()}{summary[1:]}.",
+            epilog="\n".join(["examples:", *examples]),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+
+    _add_predict(add("predict", "fill the holes of a picture, or of a folder of pictures"))
+    _add_refine(add("refine", "predict, and optimise large holes at growing scales (slow)"))
+    _add_model(add("info", "say what a network is made of"))
+    _add_convert(add("convert", "write any network as safetensors and JSON"))
+    _add_export(add("export", "write and check a TorchScript, ONNX or torch.export file"))
+    _add_benchmark(add("benchmark", "seconds and memory, whole pictures against crops"))
+    _add_web(add("web", "a page in the browser: paint the hole, see the result (this machine only)"))
     return parser
 
 
 def _add_predict(command: argparse.ArgumentParser) -> None:
+    _add_repair(command)
+    command.add_argument(
+        "--refine", action="store_true", default=None, help="optimise large holes at growing scales (slow)"
+    )
+
+
+def _add_refine(command: argparse.ArgumentParser) -> None:
+    _add_repair(command)
+    command.set_defaults(refine=True)
+
+
+def _add_repair(command: argparse.ArgumentParser) -> None:
     _add_model(command)
     files = command.add_argument_group("files")
     files.add_argument("--image", type=Path, help="the picture")
@@ -84,6 +105,7 @@ def _add_predict(command: argparse.ArgumentParser) -> None:
 def _add_convert(command: argparse.ArgumentParser) -> None:
     _add_model(command)
     command.add_argument("--output", type=Path, required=True, metavar="DIR", help="model folder to write")
+    command.add_argument("--half", action="store_true", help="weights in float16: half the size on the disk")
 
 
 def _add_export(command: argparse.ArgumentParser) -> None:
@@ -100,10 +122,23 @@ def _add_benchmark(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_web(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--model", action="append", help="a network to choose; several: give it again; default: the package's"
+    )
+    _add_place(command)
+    command.add_argument("--host", default="127.0.0.1", help="an address of the loopback (127.0.0.1)")
+    command.add_argument("--port", type=int, default=7860, help="7860; 0 takes a free one")
+
+
 def _add_model(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--model", help="model or run folder, checkpoint, LaMa folder, zip or .pt; default: the package's"
     )
+    _add_place(command)
+
+
+def _add_place(command: argparse.ArgumentParser) -> None:
     command.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:1, mps")
     command.add_argument(
         "--precision",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from argparse import Namespace
+from pathlib import Path
 from typing import Any
 
 from latent_inpaint.inference.batch import Job, Summary, find_jobs, repair_file, run_jobs
@@ -12,18 +13,17 @@ from latent_inpaint.inference.benchmark import measure
 from latent_inpaint.inference.device import chosen_dtype
 from latent_inpaint.inference.export import CHECKED_SIZES, FORMATS, export_model
 from latent_inpaint.inference.loading import load
+from latent_inpaint.inference.packing import save_half
 from latent_inpaint.models.inpainter import LatentInpainter
 from latent_inpaint.models.storage import save_model
 
 
 def predict(options: Namespace) -> int:
     """Fill the holes of a picture or of a folder."""
-    return _predict_folder(options, None) if options.images else _predict_file(options, None)
+    return _predict_folder(options) if options.images else _predict_file(options)
 
 
-def refine(options: Namespace) -> int:
-    """Like `predict`, with the refiner."""
-    return _predict_folder(options, True) if options.images else _predict_file(options, True)
+refine = predict
 
 
 def info(options: Namespace) -> int:
@@ -43,8 +43,8 @@ def info(options: Namespace) -> int:
 
 def convert(options: Namespace) -> int:
     """Write a network in our own format."""
-    model = _load(options)
-    print(save_model(model.cpu(), options.output, {"converted_from": options.model}))
+    save = save_half if options.half else save_model
+    print(save(_load(options).cpu(), options.output, {"converted_from": options.model}))
     return 0
 
 
@@ -69,7 +69,20 @@ def benchmark(options: Namespace) -> int:
     return 0
 
 
-def _predict_file(options: Namespace, refine: bool | None) -> int:
+def web(options: Namespace) -> int:
+    """Serve the page for the browser until Ctrl-C."""
+    from latent_inpaint.web.server import check_available, serve
+
+    check_available(options.host)
+    models = {}
+    for source in options.model or [None]:
+        name = "the network in the box" if source is None else Path(source).name or source
+        models[source if name in models else name] = load(source, options.device, options.precision)
+    serve(models, options.host, options.port)
+    return 0
+
+
+def _predict_file(options: Namespace) -> int:
     loaded = []
 
     def load_when_needed() -> LatentInpainter:
@@ -77,20 +90,20 @@ def _predict_file(options: Namespace, refine: bool | None) -> int:
         return loaded[0]
 
     start = time.perf_counter()
-    settings = _inpaint_options(options, refine)
+    settings = _inpaint_options(options)
     width, height = repair_file(options.image, options.mask, options.output, load_when_needed, settings)
     seconds = time.perf_counter() - start
     print(f"{options.output}: {width}×{height}, {seconds:.1f} s on {_where(loaded[0])}")
     return 0
 
 
-def _predict_folder(options: Namespace, refine: bool | None) -> int:
+def _predict_folder(options: Namespace) -> int:
     jobs = find_jobs(options.images, options.masks, options.output, options.ending)
     options.output.mkdir(parents=True, exist_ok=True)
     model = _load(options)
     print(f"{len(jobs)} pictures on {_where(model)}")
     summary = Summary(pictures=len(jobs))
-    settings = _inpaint_options(options, refine) | {"progress": False}
+    settings = _inpaint_options(options) | {"progress": False}
 
     def report(job: Job, text: str) -> None:
         finished = summary.done + summary.skipped + len(summary.failed)
@@ -110,7 +123,7 @@ def _predict_folder(options: Namespace, refine: bool | None) -> int:
     return 1 if summary.failed else 0
 
 
-def _inpaint_options(options: Namespace, refine: bool | None) -> dict[str, Any]:
+def _inpaint_options(options: Namespace) -> dict[str, Any]:
     return {
         "threshold": options.threshold,
         "invert_mask": options.invert_mask,
@@ -119,7 +132,7 @@ def _inpaint_options(options: Namespace, refine: bool | None) -> dict[str, Any]:
         "region_of_interest": not options.whole,
         "context": options.context,
         "feather": options.feather,
-        "refine": refine,
+        "refine": options.refine,
         "memory_budget": options.memory_budget,
         "progress": sys.stderr.isatty(),
     }

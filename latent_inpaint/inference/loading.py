@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from latent_inpaint.importers import containers, lama
+from latent_inpaint.inference import network
 from latent_inpaint.inference.device import pick_device, pick_precision, remember_dtype
 from latent_inpaint.models import LatentInpainter
 from latent_inpaint.models.parts import build
@@ -28,8 +29,8 @@ ACCEPTED = (
 
 def load(
     source: str | Path | None = None, device: str | torch.device = "auto", precision: str = "auto"
-) -> LatentInpainter:
-    """A network ready for inference, in eval mode.
+) -> network.LatentInpainter:
+    """A network ready for inference, in eval mode, with `inpaint(image, mask)` as a method.
 
     Args:
         source: a model folder, a run's folder or checkpoint, a LaMa folder or zip, LaMa's TorchScript file,
@@ -47,7 +48,7 @@ def load(
     dtype = pick_precision(precision, place, model)
     model = model.to(place).eval().requires_grad_(False)
     remember_dtype(model, dtype)
-    return model
+    return network.LatentInpainter.of(model)
 
 
 def _read(source: str | Path | None) -> LatentInpainter:

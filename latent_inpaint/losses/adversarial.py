@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from latent_inpaint.losses.adversarial_output import AdversarialOutput
+from latent_inpaint.losses.adversarial_output import AdversarialOutput, check_judged
 from latent_inpaint.losses.base import LossTerm, at_least_float32, check_same_shape, non_negative
 
 
@@ -67,7 +67,12 @@ class Adversarial(LossTerm):
     """`generator_loss` of what the discriminator says of the output. LaMa: weight 10."""
 
     def forward(self, output: AdversarialOutput) -> Tensor:  # type: ignore[override]
-        """How far `output.fake_logits` are from "real"; gradients flow to the generator."""
+        """How far `output.fake_logits` are from "real"; gradients flow to the generator.
+
+        Raises:
+            ValueError: the output comes without a discriminator.
+        """
+        check_judged("Adversarial", output)
         return generator_loss(output.fake_logits)
 
 

@@ -46,6 +46,15 @@ class LatentSpace:
         return output.latent
 
 
+def check_judged(term: str, output: InpaintingOutput) -> None:
+    """Raise a ValueError naming the loss term unless the output comes with a discriminator."""
+    if not isinstance(output, AdversarialOutput):
+        raise ValueError(
+            f"losses: {term} needs a discriminator, and this training has none; choose "
+            "training=adversarial or training=adversarial_latent, or leave the term out"
+        )
+
+
 class AdversarialOutput(InpaintingOutput):
     """An `InpaintingOutput` that also knows what a discriminator says of it, computed when first asked for.
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from latent_inpaint.losses.adversarial_output import AdversarialOutput
+from latent_inpaint.losses.adversarial_output import AdversarialOutput, check_judged
 from latent_inpaint.losses.base import LossTerm, check_same_shape
 
 
@@ -45,5 +45,10 @@ class FeatureMatching(LossTerm):
     """`feature_matching_loss` of the output's discriminator. LaMa: weight 100."""
 
     def forward(self, output: AdversarialOutput) -> Tensor:  # type: ignore[override]
-        """Distance of `output.fake_features` from `output.real_features`."""
+        """Distance of `output.fake_features` from `output.real_features`.
+
+        Raises:
+            ValueError: the output comes without a discriminator.
+        """
+        check_judged("FeatureMatching", output)
         return feature_matching_loss(output.fake_features, output.real_features)

@@ -1,0 +1,33 @@
+"""Objectives that cannot be: each ends a run with one clear sentence."""
+
+import pytest
+from hydra.errors import InstantiationException
+
+from latent_inpaint.training.run import train
+
+LPL = "latent_lpl"
+
+
+@pytest.mark.parametrize(
+    ("experiment", "changes", "message"),
+    [
+        ("latent_control", ["losses=[latent_l1,latent_adversarial]"], "Adversarial needs a discriminator"),
+        (
+            LPL,
+            ["data.size=64", "losses.lpl.blocks=[1,3]"],
+            r"blocks must be in 0\.\.2, the decoder's, got \[1, 3\]",
+        ),
+        (LPL, [], "latent must be at least 8×8 for LPL, got 4×4"),
+        ("latent_control", ["losses.latent_l1.weight=nan"], "weight must be finite and at least 0, got nan"),
+        ("latent_control", ["losses.latent_l1.weight=0"], "an objective needs a term of positive weight"),
+        ("latent_control", ["losses=[]"], "an objective needs a term of positive weight, got no term"),
+        (
+            "lama",
+            ["losses=[lama,perceptual_vgg19]", "losses.perceptual.backbone.weights_path=none.pth"],
+            "the perceptual loss needs vgg19-dcbb9e9d.pth, which is not at none.pth: download",
+        ),
+    ],
+)
+def test_a_bad_objective_is_one_clear_error(compose, experiment, changes, message):
+    with pytest.raises((ValueError, InstantiationException), match=message):
+        train(compose(experiment, "autoencoder.max_steps=1", *changes))

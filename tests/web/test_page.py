@@ -1,0 +1,200 @@
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from importlib.util import find_spec
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+needs_gradio = pytest.mark.skipif(find_spec("gradio") is None, reason="needs gradio (extra web)")
+
+# The command in a process that can reach nothing but this machine, and says what it tried to reach.
+PROGRAM = """
+import socket, sys
+connect = socket.socket.connect
+def local_only(self, address):
+    if isinstance(address, tuple) and address[0] not in ("127.0.0.1", "::1"):
+        print("outside:", address, file=sys.stderr)
+        raise OSError("no network")
+    return connect(self, address)
+socket.socket.connect = local_only
+from latent_inpaint.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.fixture
+def server(tmp_path):
+    """The page, served from an empty working folder, home and folder for temporary files."""
+    folders = {name: tmp_path / name for name in ("work", "home", "temporary")}
+    for folder in folders.values():
+        folder.mkdir()
+    root = Path(__file__).parents[2]
+    environment = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
+    environment |= {
+        "HOME": str(folders["home"]),
+        "TMPDIR": str(folders["temporary"]),
+        "PYTHONPATH": str(root),
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, "web", "--port=0", "--device=cpu", "--precision=float32"],
+        stdout=subprocess.PIPE,
+        stderr=(tmp_path / "stderr").open("w"),
+        text=True,
+        cwd=folders["work"],
+        env=environment,
+    )
+    line = process.stdout.readline()
+    assert line.startswith("http://127.0.0.1:"), (tmp_path / "stderr").read_text()
+    yield SimpleNamespace(address=line.split()[0], process=process, errors=tmp_path / "stderr", **folders)
+    process.kill()
+    process.wait()
+
+
+def files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def end(server) -> None:
+    """End the server as a shell does, and look that nothing is left and nothing was reached for."""
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(30) == 130
+    assert [*server.work.iterdir(), *server.home.iterdir(), *server.temporary.iterdir()] == []
+    assert "outside" not in server.errors.read_text() and "Traceback" not in server.errors.read_text()
+
+
+def status_of(request) -> int:
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def upload(server, name: str, content: bytes) -> list[str]:
+    parts = f'--x\r\nContent-Disposition: form-data; name="files"; filename="{name}"\r\n\r\n'.encode()
+    request = urllib.request.Request(
+        server.address + "gradio_api/upload",
+        parts + content + b"\r\n--x--\r\n",
+        {"Content-Type": "multipart/form-data; boundary=x"},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        assert 400 <= error.code < 500
+        return []
+
+
+@needs_gradio
+def test_the_page_loads_and_files_stay_where_they_belong(server):
+    assert status_of(server.address) == 200
+    names = ("../../evil.png", "/etc/evil.png", "..", "a/../../b.png", "%2e%2e%2fevil.png", "plain.png")
+    stored = [Path(path).resolve() for name in names for path in upload(server, name, b"content")]
+    assert stored[-1].name == "plain.png" and all(path.is_relative_to(server.temporary) for path in stored)
+    assert files(server.work) == files(server.home) == [] and set(stored) <= set(files(server.temporary))
+    assert all(len(path.relative_to(server.temporary).parts) <= 3 for path in files(server.temporary))
+    (server.work / "secret.txt").write_text("secret")
+    for path in ("/etc/passwd", server.work / "secret.txt", f"{server.temporary}/../work/secret.txt"):
+        assert status_of(f"{server.address}gradio_api/file={path}") in (403, 404)
+    (server.work / "secret.txt").unlink()
+    end(server)
+
+
+SLIDER = (
+    "const all = [...document.querySelectorAll('#result img')]; return all.length == 2 && all.map(i => i.src)"
+)
+CANVAS = """
+const canvases = document.querySelectorAll('#editor canvas');
+const box = canvases[canvases.length - 1].getBoundingClientRect();
+return [box.left + box.width / 2, box.top + box.height / 2];
+"""
+LOADED = "return performance.getEntriesByType('resource').filter(entry => /{}/.test(entry.name)).length"
+OUTSIDE = """
+return performance.getEntriesByType('resource').map(entry => entry.name)
+    .filter(name => !name.startsWith(location.origin) && !/^(data|blob):/.test(name))
+"""
+
+
+def says(text):
+    return f"return document.body.textContent.includes({json.dumps(text)})"
+
+
+def do_and_settle(browser, pattern, action, *arguments):
+    """Do something, and wait until it made the page ask for such addresses, and for half a second no more."""
+    counts = [browser.run(LOADED.format(pattern))]
+    action(*arguments)
+    deadline = time.monotonic() + 60
+    while counts[-1] == counts[0] or len(set(counts[-6:])) > 1:
+        assert time.monotonic() < deadline, f"the page asked for nothing like {pattern}"
+        time.sleep(0.1)
+        counts.append(browser.run(LOADED.format(pattern)))
+
+
+def open_picture(browser, server, picture):
+    browser.open(server.address)
+    browser.wait_for("return document.querySelector('#upload input[type=file]') !== null")
+    do_and_settle(browser, "image.png", browser.choose_file, "#upload input[type=file]", picture)
+
+
+def paint(browser):
+    x, y = browser.run(CANVAS)
+    stroke = [(x - 40, y), (x - 10, y), (x + 20, y + 10), (x + 50, y)]
+    do_and_settle(browser, "gradio_api.upload$", browser.drag, stroke)
+
+
+def wait_for_file(path):
+    deadline = time.monotonic() + 30
+    while not path.exists():  # the browser gives a file its name when it is complete
+        assert time.monotonic() < deadline, f"nothing was downloaded to {path}"
+        time.sleep(0.1)
+
+
+def fetched(address):
+    with urllib.request.urlopen(address, timeout=30) as answer:
+        return Image.open(io.BytesIO(answer.read()))
+
+
+@needs_gradio
+def test_paint_press_and_the_result_differs_in_the_hole_only(browser, server, tmp_path):
+    small = np.random.default_rng(0).integers(0, 256, (7, 9, 3), dtype=np.uint8)
+    picture = Image.fromarray(small).resize((300, 220), Image.Resampling.BICUBIC)
+    picture.save(tmp_path / "photo.png")
+    open_picture(browser, server, tmp_path / "photo.png")
+    browser.click("#repair")
+    browser.wait_for(says("paint over what is to be replaced first"))
+    paint(browser)
+    browser.click("#repair")
+    before, after = browser.wait_for(SLIDER)
+    browser.wait_for(says("the network in the box: "))
+    browser.screenshot(tmp_path / "page.png")
+
+    np.testing.assert_array_equal(np.asarray(fetched(before)), np.asarray(picture))
+    changed = (np.asarray(fetched(after)) != np.asarray(picture)).any(axis=2)
+    painted = max(painted_layers(server), key=np.sum)
+    assert painted.shape == changed.shape and 300 < painted.sum() < 0.3 * painted.size
+    assert not changed[~painted].any() and changed[painted].mean() > 0.9
+
+    browser.click("#download")
+    downloaded = tmp_path / "photo-repaired.png"
+    wait_for_file(downloaded)
+    np.testing.assert_array_equal(np.asarray(Image.open(downloaded)), np.asarray(fetched(after)))
+    assert browser.run(OUTSIDE) == []
+    assert not [e["message"] for e in browser.call("/se/log", type="browser") if "Refused" in e["message"]]
+    end(server)
+
+
+def painted_layers(server):
+    """Where the layers that the browser sent are painted on; its background and composite are opaque."""
+    pictures = (Image.open(path) for path in files(server.temporary) if path.suffix == ".png")
+    alphas = [np.asarray(picture.getchannel("A")) for picture in pictures if picture.mode == "RGBA"]
+    return [alpha > 0 for alpha in alphas if alpha.min() == 0]
