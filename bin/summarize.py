@@ -14,16 +14,19 @@ def main() -> None:
     from rich.console import Console
 
     from latent_inpaint.evaluation.files import write_atomic
-    from latent_inpaint.evaluation.summary import collect, markdown_summary
+    from latent_inpaint.evaluation.summary import collect, markdown_summary, without_results
     from latent_inpaint.evaluation.tables import LOG_WIDTH, console_table
 
     try:
+        without = without_results(arguments.folder)
+        for line in without:
+            print(f"Without results: {line}")
         groups = collect(arguments.folder)
         console = Console(width=None if sys.stdout.isatty() else LOG_WIDTH)
         for group in groups:
             console.print(console_table(group.rows, group.title, "run"))
         output = arguments.output or arguments.folder / "summary.md"
-        print(f"Markdown: {write_atomic(output, markdown_summary(groups))}")
+        print(f"Markdown: {write_atomic(output, markdown_summary(groups, without))}")
     except (OSError, ValueError) as error:
         sys.exit(f"Error: {error}")
 

@@ -17,23 +17,25 @@ register_resolvers()
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="train")
-def main(cfg: DictConfig) -> None:
+def main(cfg: DictConfig) -> float | None:
+    register_resolvers()  # some launchers call this function in a fresh process
     require_experiment(cfg, CONF / "experiment")
     try:
         if run_in_processes(cfg.trainer, Path(__file__)):
-            return
+            return None
     except (RuntimeError, ValueError) as error:
         fail(error)
-    from latent_inpaint.training.run import Interrupted, train
+    from latent_inpaint.training.run import Interrupted, optimized_value, train
 
     try:
-        train(cfg)
+        return optimized_value(cfg, train(cfg))
     except (Interrupted, KeyboardInterrupt) as interruption:
         sys.exit(str(interruption))
     except InstantiationException as error:
         fail(error.__cause__ or error)
     except (ArithmeticError, OSError, RuntimeError, ValueError) as error:
         fail(error)
+    return None
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from latent_inpaint.evaluation.tables import markdown_table
 
 log = logging.getLogger(__name__)
 
+CONFIG_NAME, ERROR_NAME = "config.yaml", "error.txt"  # of a run; of a failed job of a sweep
 COMPARABLE = ("data", "masks", "size", "metrics")
 
 
@@ -56,9 +57,26 @@ def collect(folder: Path) -> list[Group]:
     return [Group(_title(rows[0]["card"]), _merged(rows)) for rows in groups.values()]
 
 
-def markdown_summary(groups: Sequence[Group]) -> str:
-    """The groups' tables, each under its title."""
-    return "\n".join(f"## {group.title}\n\n{markdown_table(group.rows, 'run')}" for group in groups)
+def without_results(folder: Path) -> list[str]:
+    """A line for each run under `folder` without results, and for each failed job of a sweep its error."""
+    lines = []
+    for path in sorted(folder.rglob(CONFIG_NAME)):
+        run = path.parent
+        if not (run / ROWS_NAME).is_file() and not (run / "model").is_dir():
+            lines.append(
+                f"{run.relative_to(folder).as_posix()}: no results (failed, stopped, or not done yet)"
+            )
+    for path in sorted(folder.rglob(ERROR_NAME)):
+        lines.append(f"{path.parent.relative_to(folder).as_posix()}: failed: {path.read_text().strip()}")
+    return lines
+
+
+def markdown_summary(groups: Sequence[Group], without: Sequence[str] = ()) -> str:
+    """The groups' tables, each under its title; then the runs without results."""
+    parts = [f"## {group.title}\n\n{markdown_table(group.rows, 'run')}" for group in groups]
+    if without:
+        parts.append("## Without results\n\n" + "".join(f"- {line}\n" for line in without))
+    return "\n".join(parts)
 
 
 def _merged(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
+ERROR_NAME = "error.txt"
+
 
 def register_resolvers() -> None:
     """Make the resolvers that the configuration files use known to OmegaConf; may be repeated."""
@@ -41,13 +43,20 @@ def require_experiment(cfg: DictConfig, folder: Path) -> None:
 def fail(error: Exception) -> None:
     """Leave with the error in one line.
 
-    In a sweep it is raised instead, so that the other jobs go on; likewise when HYDRA_FULL_ERROR=1 asks for
-    the whole trace.
+    In a sweep it is kept in the job's folder, where `bin/summarize.py` finds it, and raised, so that the
+    other jobs go on; it is raised as well when HYDRA_FULL_ERROR=1 asks for the whole trace.
     """
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
-    if HydraConfig.get().mode == RunMode.MULTIRUN or os.environ.get("HYDRA_FULL_ERROR") == "1":
+    job = HydraConfig.get()
+    if job.mode == RunMode.MULTIRUN:
+        folder = Path(job.runtime.output_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / ERROR_NAME).write_text(f"{error}  [{' '.join(job.overrides.task)}]\n", encoding="utf-8")
+        print(f"Error: job {job.job.num}: {error}", file=sys.stderr)
+        raise error
+    if os.environ.get("HYDRA_FULL_ERROR") == "1":
         raise error
     sys.exit(f"Error: {error}\n(HYDRA_FULL_ERROR=1 shows where)")
 

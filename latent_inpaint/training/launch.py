@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 TERMINATED = 128 + signal.SIGTERM  # 143, what a shell reports of a process that SIGTERM ended
-STARTED_BY = ("TORCHELASTIC_RUN_ID", "SLURM_PROCID")  # torchrun, srun
 
 
 def run_in_processes(trainer: DictConfig, script: Path) -> bool:
@@ -50,7 +49,8 @@ def processes_to_start(trainer: DictConfig, environment: Mapping[str, str] = os.
     Raises:
         ValueError: several nodes, which only srun or torchrun can start.
     """
-    if trainer.get("strategy") is None or any(name in environment for name in STARTED_BY):
+    started = "TORCHELASTIC_RUN_ID" in environment or int(environment.get("SLURM_NTASKS", 1)) > 1
+    if trainer.get("strategy") is None or started:
         return 0
     if trainer.get("num_nodes", 1) > 1:
         raise ValueError(

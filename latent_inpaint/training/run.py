@@ -13,6 +13,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from latent_inpaint.evaluation.command import build_methods, new_folder
+from latent_inpaint.evaluation.files import ROWS_NAME, read_rows
 from latent_inpaint.evaluation.networks import load_network
 from latent_inpaint.evaluation.session import compare
 from latent_inpaint.models import LatentInpainter, save_model
@@ -61,6 +62,22 @@ def train(cfg: DictConfig) -> Path:
         evaluate(cfg, datamodule, suite, run)
     log.info("Results: %s (pictures: %s)", run, run / "samples" / "progress.png")
     return run
+
+
+def optimized_value(cfg: DictConfig, run: Path) -> float | None:
+    """The network's `optimized_metric`, which a sweeper optimises; None where the configuration has none.
+
+    Raises:
+        ValueError: there is no such metric, or it could not be measured.
+    """
+    metric = cfg.get("optimized_metric")
+    if metric is None:
+        return None
+    metrics = read_rows(run / ROWS_NAME)[0]["metrics"]
+    if metrics.get(metric) is None:
+        measured = ", ".join(name for name, value in metrics.items() if value is not None)
+        raise ValueError(f"optimized_metric: expected one of {measured}, got {metric!r}")
+    return float(metrics[metric])
 
 
 def train_inpainting(cfg: DictConfig, datamodule: Any, run: Path, resume: Path | None) -> None:
@@ -117,7 +134,9 @@ def train_autoencoder(cfg: DictConfig, datamodule: Any, folder: Path, resume: Pa
         ValueError: the autoencoder comes pretrained.
     """
     if cfg.autoencoder.training is None:
-        raise ValueError("autoencoder: it comes pretrained, there is no stage 1 to run; choose autoencoder=ffc")
+        raise ValueError(
+            "autoencoder: it comes pretrained, there is no stage 1 to run; choose autoencoder=ffc"
+        )
     pl.seed_everything(cfg.seed, verbose=False)
     module = instantiate(cfg.autoencoder.training, model=instantiate(cfg.autoencoder.network))
     stage = OmegaConf.merge(cfg, {"trainer": {"max_steps": cfg.autoencoder.max_steps}})

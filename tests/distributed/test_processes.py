@@ -71,7 +71,8 @@ def test_who_starts_the_processes():
     trainer = OmegaConf.create({"strategy": "ddp", "devices": 3, "accelerator": "cpu", "num_nodes": 1})
     assert processes_to_start(trainer, {}) == 3
     assert processes_to_start(trainer, {"TORCHELASTIC_RUN_ID": "x"}) == 0
-    assert processes_to_start(trainer, {"SLURM_PROCID": "0"}) == 0
+    assert processes_to_start(trainer, {"SLURM_NTASKS": "8"}) == 0
+    assert processes_to_start(trainer, {"SLURM_NTASKS": "1"}) == 3
     assert processes_to_start(OmegaConf.merge(trainer, {"devices": [0, 2]}), {}) == 2
     assert processes_to_start(OmegaConf.merge(trainer, {"devices": "auto"}), {}) == 0
     assert processes_to_start(OmegaConf.create({"devices": 8, "accelerator": "gpu"}), {}) == 0
