@@ -57,18 +57,30 @@ class StepProgressBar(TQDMProgressBar):
 
 
 class Throughput(Callback):
-    """Logs images per second, the share of time spent waiting for data, and the seconds spent training."""
+    """Logs images per second, the share of time spent waiting for data, and the time spent training.
+
+    `speed/train_seconds` is by the clock; `speed/cpu_seconds` is the time that this process's threads
+    computed, which hardly depends on what else runs on the machine. Neither counts validations.
+    """
 
     def __init__(self) -> None:
-        self.train_seconds = 0.0
+        self.train_seconds = self.cpu_seconds = 0.0
         self._reset()
 
     def _reset(self) -> None:
         self._images, self._computing = 0, 0.0
         self._window_start = self._step_start = time.perf_counter()
+        self._cpu_start = time.process_time()
+
+    def _bank(self) -> float:
+        """Count the time since the window began, and return it in seconds by the clock."""
+        elapsed = time.perf_counter() - self._window_start
+        self.train_seconds += elapsed
+        self.cpu_seconds += time.process_time() - self._cpu_start
+        return elapsed
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Start the clock."""
+        """Start the clocks."""
         self._reset()
 
     def on_train_batch_start(self, *_: Any) -> None:
@@ -79,29 +91,33 @@ class Throughput(Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Batch, batch_idx: int
     ) -> None:
         """Log every `trainer.log_every_n_steps` steps."""
-        now = time.perf_counter()
         self._images += batch.image.shape[0] * trainer.world_size
-        self._computing += now - self._step_start
+        self._computing += time.perf_counter() - self._step_start
         if not _logs_now(trainer):
             return
-        elapsed = now - self._window_start
-        self.train_seconds += elapsed
+        elapsed = self._bank()
         pl_module.log("speed/images_per_second", self._images / elapsed)
         pl_module.log("speed/data_wait_share", max(0.0, 1 - self._computing / elapsed))
         pl_module.log("speed/train_seconds", self.train_seconds)
+        pl_module.log("speed/cpu_seconds", self.cpu_seconds)
         self._reset()
 
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """What was trained since the last line counts."""
+        self._bank()
+
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Validation is not training time."""
+        """Validation does not."""
         self._reset()
 
     def state_dict(self) -> dict[str, float]:
         """Seconds spent training so far."""
-        return {"train_seconds": self.train_seconds}
+        return {"train_seconds": self.train_seconds, "cpu_seconds": self.cpu_seconds}
 
     def load_state_dict(self, state_dict: dict[str, float]) -> None:
         """Go on counting."""
         self.train_seconds = state_dict["train_seconds"]
+        self.cpu_seconds = state_dict["cpu_seconds"]
 
 
 class LastCheckpoint(Checkpoint):
