@@ -110,9 +110,10 @@ def test_the_page_loads_and_files_stay_where_they_belong(server):
     end(server)
 
 
-SLIDER = (
-    "const all = [...document.querySelectorAll('#result img')]; return all.length == 2 && all.map(i => i.src)"
-)
+SLIDER = """
+const shown = [...document.querySelectorAll('#result img')];
+return shown.length == 2 && shown.every(image => image.clientHeight > 50) && shown.map(image => image.src);
+"""
 CANVAS = """
 const canvases = document.querySelectorAll('#editor canvas');
 const box = canvases[canvases.length - 1].getBoundingClientRect();
