@@ -56,7 +56,7 @@ def check_available(host: str) -> None:
         ValueError: an address that others could reach.
     """
     if find_spec("gradio") is None:
-        raise ImportError("the page needs gradio: pip install 'latent_inpaint[web]'")
+        raise ImportError("the page needs gradio: pip install latent_inpaint[web]")
     try:
         is_loopback = ipaddress.IPv4Address(host).is_loopback
     except ValueError:

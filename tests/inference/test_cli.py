@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 import latent_inpaint
-from latent_inpaint.cli import main
+from latent_inpaint.cli import _parser, main
 from latent_inpaint.models.storage import save_model
 
 ROOT = Path(__file__).parents[2]
@@ -97,6 +97,54 @@ def test_help_answers_within_a_second_with_examples():
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2]) - start < 1
     assert "latent-inpaint predict --model" in done.stdout
+
+
+COMMANDS = ("predict", "refine", "info", "convert", "export", "benchmark", "web")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_examples_that_parse(command, capsys):
+    with pytest.raises(SystemExit) as status:
+        main([command, "--help"])
+    assert status.value.code == 0
+    examples = capsys.readouterr().out.partition("examples:")[2].strip().splitlines()
+    assert examples and all(line.strip().startswith(f"latent-inpaint {command}") for line in examples)
+    for line in examples:
+        assert _parser().parse_args(line.split()[1:]).command == command
+
+
+def test_refining_is_a_flag_and_a_command(folder, monkeypatch, capsys):
+    asked = []
+
+    def remember(image, *_, refine, **__):
+        asked.append(refine)
+        return image
+
+    monkeypatch.setattr("latent_inpaint.inference.batch.inpaint", remember)
+    given = arguments(folder)[1:]
+    for command in (["predict"], ["predict", "--refine"], ["refine"]):
+        assert main([*command, *given]) == 0
+    assert asked == [None, True, True]
+
+
+def test_the_page_without_its_library_is_one_line(monkeypatch, capsys):
+    monkeypatch.setattr("latent_inpaint.web.server.find_spec", lambda name: None)
+    assert main(["web"]) == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "pip install latent_inpaint[web]" in error
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.0.7", "::", "example.org", ""])
+def test_the_page_is_for_this_machine_only(host, monkeypatch, capsys):
+    monkeypatch.setattr("latent_inpaint.web.server.find_spec", lambda name: True)
+    assert main(["web", f"--host={host}"]) == 1
+    assert "host must be an address of the loopback such as 127.0.0.1" in capsys.readouterr().err
+
+
+def test_a_network_of_the_page_that_is_not_there(monkeypatch, capsys):
+    monkeypatch.setattr("latent_inpaint.web.server.find_spec", lambda name: True)
+    assert main(["web", "--model=nowhere"]) == 1
+    assert "nowhere: no such file or folder" in capsys.readouterr().err
 
 
 def test_conversion_writes_our_own_format(tmp_path, capsys):

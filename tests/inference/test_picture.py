@@ -1,3 +1,4 @@
+import copy
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,8 @@ from PIL import Image
 
 import latent_inpaint
 from latent_inpaint.inference.mask import MaskWarning
-from latent_inpaint.models.inpainter import composite
+from latent_inpaint.models.inpainter import LatentInpainter, composite
+from latent_inpaint.models.storage import save_model
 
 LAMA_TINY = Path(__file__).parents[1] / "fixtures" / "lama_tiny"
 
@@ -97,6 +99,27 @@ def test_pil_and_torch_give_what_numpy_gives(network, image, hole):
     assert floats.dtype == torch.float32
     assert torch.equal(floats[:, ~torch.from_numpy(hole)], (tensor / 255)[:, ~torch.from_numpy(hole)])
     np.testing.assert_allclose(floats.permute(1, 2, 0).numpy() * 255, expected, atol=0.51)
+
+
+def test_inpaint_is_a_method_of_what_load_gives(tmp_path, network, image, hole):
+    model = latent_inpaint.load(save_model(network, tmp_path / "model"), "cpu", "float32")
+    expected = latent_inpaint.inpaint(image, hole, network)
+    np.testing.assert_array_equal(model.inpaint(image, hole), expected)
+    tensor, mask = torch.from_numpy(image).permute(2, 0, 1), torch.from_numpy(hole)[None]
+    batch = model.inpaint(torch.stack([tensor, tensor]), torch.stack([mask, mask]))
+    np.testing.assert_array_equal(batch[1].permute(1, 2, 0).numpy(), expected)
+    assert model.inpaint(Image.fromarray(image), hole).tobytes() == expected.tobytes()
+    inverted = model.inpaint(image, ~hole, invert_mask=True)
+    np.testing.assert_array_equal(inverted, expected)
+    assert isinstance(model, LatentInpainter)
+
+
+def test_what_load_gives_can_be_saved_and_copied(tmp_path, network, image, hole):
+    model = latent_inpaint.load(save_model(network, tmp_path / "model"), "cpu", "float32")
+    expected = model.inpaint(image, hole)
+    again = latent_inpaint.load(save_model(model, tmp_path / "again"), "cpu", "float32")
+    np.testing.assert_array_equal(again.inpaint(image, hole), expected)
+    np.testing.assert_array_equal(copy.deepcopy(model).inpaint(image, hole), expected)
 
 
 def test_several_pictures_at_once(network, image, hole):
