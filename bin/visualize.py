@@ -1,4 +1,4 @@
-"""Studies of the latent: `python bin/visualize.py latent --model RUN --output latent.png`."""
+"""Studies of the latent: `python bin/visualize.py STUDY --model RUN`; `--help` lists them, each with an example."""
 
 from latent_inpaint.visual.cli import main
 

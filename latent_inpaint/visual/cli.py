@@ -3,59 +3,81 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
+
+RUN = "outputs/latent_control/RUN"
+Study = Callable[[argparse.Namespace], None]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a study; returns the exit status."""
     options = _parser().parse_args(arguments)
+    from latent_inpaint.visual import studies
+
     try:
-        options.study(options)
-    except (ValueError, OSError) as error:
+        getattr(studies, options.study)(options)
+    except (ImportError, ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description="Pictures of what happens in the latent.")
-    studies = parser.add_subparsers(required=True, metavar="STUDY")
-    latent = studies.add_parser("latent", help="equation 4.1: what a hole does to the latent")
-    latent.set_defaults(study=_latent)
-    latent.add_argument(
-        "--model", required=True, help="model folder, run folder, checkpoint or LaMa directory"
+    parser = argparse.ArgumentParser(description="Pictures and numbers of what happens in the latent.")
+    studies = parser.add_subparsers(required=True, metavar="STUDY", dest="study")
+    latent = _add(
+        studies, "latent", "equation 4.1: what a hole does to the latent, outside the hole too", 256
     )
-    latent.add_argument("--image", nargs="+", help="pictures; without them, sample photographs")
     latent.add_argument(
         "--mask", nargs="+", help="a mask for each picture, white = hole; without them, thick masks"
     )
-    latent.add_argument(
-        "--size", type=int, default=256, help="side of the centre crop in pixels (default 256)"
-    )
     latent.add_argument("--seed", type=int, default=0, help="of the masks that are drawn (default 0)")
-    latent.add_argument(
-        "--output", default="latent.png", help="the picture to write; numbers go beside it as .json"
+    _interpolation(studies)
+    _perturbation(studies)
+    _counted(_add(studies, "features", "the decoder's features, their outliers, and what LPL keeps"))
+    return parser
+
+
+def _interpolation(studies: argparse._SubParsersAction) -> None:
+    parser = _counted(_add(studies, "interpolation", "latents made smaller and larger again, decoded"))
+    parser.add_argument(
+        "--scales", type=float, nargs="+", default=[1, 0.75, 0.5, 0.25], help="(default 1 0.75 0.5 0.25)"
+    )
+
+
+def _perturbation(studies: argparse._SubParsersAction) -> None:
+    parser = _counted(
+        _add(studies, "perturbation", "noise at one latent position: where the picture changes")
+    )
+    parser.add_argument("--grid", type=int, default=4, help="positions along each side (default 4)")
+    parser.add_argument("--draws", type=int, default=4, help="noises to average over (default 4)")
+    parser.add_argument("--seed", type=int, default=0, help="of the noise (default 0)")
+
+
+def _add(
+    studies: argparse._SubParsersAction, name: str, description: str, size: int = 128
+) -> argparse.ArgumentParser:
+    example = f"example: python bin/visualize.py {name} --model {RUN} --image PHOTOS --output {name}.png"
+    parser: argparse.ArgumentParser = studies.add_parser(
+        name, help=description, description=description, epilog=example
+    )
+    parser.add_argument(
+        "--model", required=True, help="model folder, run folder, checkpoint or LaMa directory"
+    )
+    parser.add_argument(
+        "--image", nargs="+", help="pictures, or folders of them; without, sample photographs"
+    )
+    parser.add_argument(
+        "--size", type=int, default=size, help=f"side of the centre crop in pixels (default {size})"
+    )
+    parser.add_argument(
+        "--output", default=f"{name}.png", help="the picture to write; numbers go beside it as .json"
     )
     return parser
 
 
-def _latent(options: argparse.Namespace) -> None:
-    import latent_inpaint
-    from latent_inpaint.visual.examples import examples
-    from latent_inpaint.visual.latent import damage_sheet
-
-    model = latent_inpaint.load(options.model, device="cpu", precision="float32")
-    if options.size % model.down_factor:
-        raise ValueError(f"--size must be a multiple of {model.down_factor}, got {options.size}")
-    image, mask = examples(options.image, options.mask, options.size, options.seed)
-    picture, energy = damage_sheet(model, image, mask)
-    output = Path(options.output)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    picture.save(output)
-    output.with_suffix(".json").write_text(json.dumps({"energy_outside_the_hole": energy}, indent=1) + "\n")
-    print("Relative energy of the latent difference outside the hole: ", end="")
-    print(", ".join(f"{name} {value:.4f}" for name, value in energy.items()))
-    print(f"Written: {output}")
+def _counted(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    parser.add_argument("--count", type=int, default=16, help="pictures to measure (default 16)")
+    parser.add_argument("--shown", type=int, default=3, help="pictures on the sheet (default 3)")
+    return parser

@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from latent_inpaint.data.masks import preset
-from latent_inpaint.data.photos import read_picture
+from latent_inpaint.data.photos import EXTENSIONS, read_picture
 from latent_inpaint.data.sample import SampleLayout
 
 
@@ -21,7 +21,7 @@ def examples(
     """Pictures `[B, 3, size, size]` in [0, 1] and masks `[B, 1, size, size]` in {0, 1}, 1 = hole.
 
     Args:
-        images: files, fitted to the square; None takes the sample's validation photographs.
+        images: see `pictures`.
         masks: one file for each picture, at least mid-grey = hole; None draws thick masks.
         size: side in pixels.
         seed: of the masks that are drawn.
@@ -29,18 +29,44 @@ def examples(
     Raises:
         ValueError: the numbers of pictures and masks differ.
     """
+    found = pictures(images, size)
+    if masks is not None and len(masks) != len(found):
+        raise ValueError(f"masks: one for each of the {len(found)} pictures is expected, got {len(masks)}")
+    if masks is None:
+        rng = np.random.default_rng(seed)
+        drawn = np.stack([preset("thick", size)(rng) for _ in found])
+        return found, torch.from_numpy(drawn)[:, None].float()
+    grey = torch.stack([_square(path, size) for path in masks]).mean(dim=1, keepdim=True)
+    return found, (grey >= 0.5).float()
+
+
+def pictures(images: Sequence[str | Path] | None, size: int, count: int | None = None) -> Tensor:
+    """Pictures `[B, 3, size, size]` in [0, 1], fitted to the square.
+
+    Args:
+        images: files, and folders that stand for all pictures in them; None takes the sample's validation
+            photographs.
+        size: side in pixels.
+        count: the first so many only; None: all.
+
+    Raises:
+        ValueError: count is below 1, or there is no picture.
+    """
+    if count is not None and count < 1:
+        raise ValueError(f"count must be at least 1, got {count}")
     if images is None:
         sample = SampleLayout().splits(None).val
         images = [sample.root / name for name in sample.names]
-    if masks is not None and len(masks) != len(images):
-        raise ValueError(f"masks: one for each of the {len(images)} pictures is expected, got {len(masks)}")
-    pictures = torch.stack([_square(path, size) for path in images])
-    if masks is None:
-        rng = np.random.default_rng(seed)
-        drawn = np.stack([preset("thick", size)(rng) for _ in images])
-        return pictures, torch.from_numpy(drawn)[:, None].float()
-    grey = torch.stack([_square(path, size) for path in masks]).mean(dim=1, keepdim=True)
-    return pictures, (grey >= 0.5).float()
+    files = [file for path in images for file in _files(Path(path))][:count]
+    if not files:
+        raise ValueError(f"images: no picture in {', '.join(map(str, images))}")
+    return torch.stack([_square(file, size) for file in files])
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    return sorted(file for file in path.rglob("*") if file.suffix.lower() in EXTENSIONS)
 
 
 def _square(path: str | Path, size: int) -> Tensor:

@@ -1,21 +1,13 @@
 import json
 
 import numpy as np
-import pytest
 import torch
 from PIL import Image
 
-from latent_inpaint.models import Decoder, Encoder, FFCRefiner, LatentInpainter, MaskEncoder, save_model
+from latent_inpaint.models import save_model
 from latent_inpaint.visual.cli import main
 from latent_inpaint.visual.grids import progress_sheet, read_column, save_sheet, sheet, to_uint8
 from latent_inpaint.visual.latent import latent_damage
-
-
-@pytest.fixture
-def model():
-    encoder = Encoder(2)
-    mask_encoder = MaskEncoder(encoder.stage_channels)
-    return LatentInpainter(encoder, FFCRefiner(16, n_blocks=1), Decoder(2), mask_encoder).eval()
 
 
 def test_equation_4_1(model):
