@@ -1,4 +1,4 @@
-"""Studies of the latent: `python bin/visualize.py STUDY --model RUN`; `--help` lists them, each with an example."""
+"""Studies of the latent: `python bin/visualize.py STUDY --model RUN`; `--help` lists them."""
 
 from latent_inpaint.visual.cli import main
 
