@@ -25,19 +25,28 @@ def save_model(model: nn.Module, directory: str | Path, card: Mapping[str, Any] 
         model: the network; see `latent_inpaint.models.part`.
         directory: made if missing; files of the same names are replaced, each in one step.
         card: JSON values that say where the weights come from (data, command, metrics).
+
+    Raises:
+        OSError: a file could not be written (a full disk, say); what was there before is kept.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     description = {"format": FORMAT_VERSION, "model": describe(model), "card": dict(card or {})}
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    temporary = directory / f"{WEIGHTS_NAME}.tmp"
-    save_file(weights, temporary)
-    os.replace(temporary, directory / WEIGHTS_NAME)
-    temporary = directory / f"{DESCRIPTION_NAME}.tmp"
-    temporary.write_text(json.dumps(description, indent=1) + "\n")
-    os.replace(temporary, directory / DESCRIPTION_NAME)
+    new = {name: directory / f"{name}.tmp" for name in (WEIGHTS_NAME, DESCRIPTION_NAME)}
+    try:
+        save_file(weights, new[WEIGHTS_NAME])
+        new[DESCRIPTION_NAME].write_text(json.dumps(description, indent=1) + "\n")
+        for name, temporary in new.items():
+            os.replace(temporary, directory / name)
+    except (OSError, SafetensorError) as error:
+        raise OSError(f"{directory / WEIGHTS_NAME}: the model could not be written: {error}") from error
+    finally:
+        for temporary in new.values():
+            temporary.unlink(missing_ok=True)
     return directory
 
 

@@ -32,9 +32,13 @@ class AtomicCheckpointIO(TorchCheckpointIO):
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, path)
-        except OSError as error:
+        except (OSError, RuntimeError) as error:
+            # where a write fails, torch's archive writer complains of the consequence
+            cause = error if isinstance(error, OSError) else error.__context__
+            if not isinstance(cause, OSError):
+                raise
             raise OSError(
-                f"{path}: the checkpoint could not be written, the previous one is kept: {error}"
+                f"{path}: the checkpoint could not be written, the previous one is kept: {cause}"
             ) from error
         finally:
             temporary.unlink(missing_ok=True)

@@ -17,10 +17,15 @@ from latent_inpaint.evaluation.files import ROWS_NAME, read_rows
 from latent_inpaint.evaluation.networks import load_network
 from latent_inpaint.evaluation.session import compare
 from latent_inpaint.models import LatentInpainter, save_model
-from latent_inpaint.models.storage import read_checkpoint
+from latent_inpaint.models.storage import load_weights, read_checkpoint
 from latent_inpaint.training.base import TrainingModule
 from latent_inpaint.training.callbacks import StepProgressBar
-from latent_inpaint.training.checkpoints import LAST_NAME, AtomicCheckpointIO, initialise_from
+from latent_inpaint.training.checkpoints import (
+    LAST_NAME,
+    AtomicCheckpointIO,
+    initialise_from,
+    network_weights,
+)
 from latent_inpaint.training.csv_log import forget_rows_after
 from latent_inpaint.training.distributed import (
     SyncTrainedBatchNorm,
@@ -30,10 +35,12 @@ from latent_inpaint.training.distributed import (
     share,
 )
 from latent_inpaint.training.launch import TERMINATED
-from latent_inpaint.training.pretraining import RECIPE_NAME, autoencoder_folder, install_autoencoder
+from latent_inpaint.training.pretraining import AUTO, RECIPE_NAME, autoencoder_folder, install_autoencoder
 from latent_inpaint.training.signals import StopOnSIGTERM, Terminated
 
 log = logging.getLogger(__name__)
+
+WORKER_HINT = "(the kernel does this when memory runs out: lower data.num_workers or data.cache_mb)"
 
 
 class Interrupted(Exception):
@@ -88,7 +95,10 @@ def train_inpainting(cfg: DictConfig, datamodule: Any, run: Path, resume: Path |
     if cfg.init_from is not None:
         initialise_from(model, cfg.init_from)
     fit(cfg, module, datamodule, run, "Stage 2: inpainting", resume)
+    last = run / "checkpoints" / LAST_NAME
     if is_first():
+        if last.is_file():  # a run that is resumed after its last step does not hold the averaged weights
+            load_weights(model, network_weights(last), str(last))
         save_model(model, run / "model", card=run_card(cfg))
 
 
@@ -142,6 +152,8 @@ def train_autoencoder(cfg: DictConfig, datamodule: Any, folder: Path, resume: Pa
     stage = OmegaConf.merge(cfg, {"trainer": {"max_steps": cfg.autoencoder.max_steps}})
     assert isinstance(stage, DictConfig)
     trainer = fit(stage, module, datamodule, folder, "Stage 1: autoencoder", resume)
+    if "val/psnr" not in trainer.callback_metrics:  # too few steps, or resumed after the last one
+        trainer.validate(module, datamodule=datamodule, verbose=False)
     psnr = float(trainer.callback_metrics["val/psnr"])
     log.info("Stage 1: reconstruction of held-out pictures: %.2f dB", psnr)
     card = run_card(cfg) | {"val_psnr_db": psnr}
@@ -176,6 +188,10 @@ def fit(
     )
     try:
         trainer.fit(module, datamodule=datamodule, ckpt_path=resume, weights_only=True)
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise RuntimeError(f"{error} {WORKER_HINT}") from error
     except Terminated:
         log.warning("SIGTERM at step %d; %s goes on", trainer.global_step, again)
         raise SystemExit(TERMINATED) from None
@@ -188,15 +204,15 @@ def fit(
 
 
 def checkpoint_to_resume(cfg: DictConfig) -> Path | None:
-    """The checkpoint of `resume`; with `auto` that of a run of this name, if there is one.
+    """The checkpoint of `resume`; with `auto` that in the folder of this `run_name`, if there is one.
 
     Raises:
         FileNotFoundError: the checkpoint to resume from is not there.
     """
     if cfg.resume is None:
         return None
-    if cfg.resume == "auto":
-        last = Path(cfg.paths.outputs) / cfg.experiment_name / cfg.run_name / "checkpoints" / LAST_NAME
+    if cfg.resume == AUTO:
+        last = _named_folder(cfg) / "checkpoints" / LAST_NAME
         return last if last.is_file() else None
     if not Path(cfg.resume).is_file():
         raise FileNotFoundError(f"resume={cfg.resume}: no such checkpoint")
@@ -207,9 +223,18 @@ def run_folder(cfg: DictConfig, resume: Path | None) -> Path:
     """A new folder `outputs/<experiment>/<run>` with its `config.yaml`, or the folder of the run resumed."""
     if resume is not None:
         return resume.resolve().parent.parent
-    run = new_folder(Path(cfg.paths.outputs) / cfg.experiment_name / cfg.run_name)
+    if cfg.resume == AUTO:  # the folder of a run that was stopped before its first checkpoint is used again
+        run = _named_folder(cfg)
+        run.mkdir(parents=True, exist_ok=True)
+        (run / "metrics.csv").unlink(missing_ok=True)
+    else:
+        run = new_folder(_named_folder(cfg))
     OmegaConf.save(cfg, run / "config.yaml")
     return run
+
+
+def _named_folder(cfg: DictConfig) -> Path:
+    return Path(cfg.paths.outputs) / cfg.experiment_name / cfg.run_name
 
 
 def run_card(cfg: DictConfig) -> dict[str, Any]:
