@@ -52,8 +52,10 @@ def build_page(models: Mapping[str, LatentInpainter], folder: str | Path) -> gr.
                 upload = gr.File(label="Picture", file_types=["image"], height=120, elem_id="upload")
                 editor = _editor()
                 with gr.Row():
-                    model = gr.Dropdown(list(models), value=next(iter(models)), label="Model")
-                    refine = gr.Checkbox(label="Refine large holes (slow)")
+                    model = gr.Dropdown(
+                        list(models), value=next(iter(models)), label="Model", elem_id="model"
+                    )
+                    refine = gr.Checkbox(label="Refine large holes (slow)", elem_id="refine")
                 button = gr.Button("Repair", variant="primary", elem_id="repair")
             with gr.Column():
                 result = gr.ImageSlider(

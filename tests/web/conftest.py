@@ -38,7 +38,7 @@ class Browser:
 
     def call(self, path, **body):
         request = urllib.request.Request(self.base + path, json.dumps(body).encode())
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             return json.load(answer)["value"]
 
     def open(self, address):
@@ -47,7 +47,7 @@ class Browser:
     def run(self, script):
         return self.call("/execute/sync", script=script, args=[])
 
-    def wait_for(self, script, seconds=60):
+    def wait_for(self, script, seconds=120):
         """The value of a script once it is neither null nor false."""
         deadline = time.monotonic() + seconds
         while not (found := self.run(script)):
@@ -55,8 +55,13 @@ class Browser:
             time.sleep(0.1)
         return found
 
-    def click(self, selector):
-        self.run(f"document.querySelector({json.dumps(selector)}).click()")
+    def press(self, selector):
+        """Press and release the mouse over an element, once it is there."""
+        found = f"document.querySelector({json.dumps(selector)})"
+        self.wait_for(f"return {found} !== null")
+        self.run(f"{found}.scrollIntoView({{block: 'nearest'}})")
+        box = f"const box = {found}.getBoundingClientRect();"
+        self.drag([self.run(f"{box} return [box.left + box.width / 2, box.top + box.height / 2]")])
 
     def choose_file(self, selector, path):
         element = self.call("/element", using="css selector", value=selector)[_ELEMENT]
@@ -75,7 +80,7 @@ class Browser:
         self.call("/actions", actions=[mouse])
 
     def screenshot(self, path):
-        with urllib.request.urlopen(self.base + "/screenshot", timeout=60) as answer:
+        with urllib.request.urlopen(self.base + "/screenshot", timeout=120) as answer:
             path.write_bytes(b64decode(json.load(answer)["value"]))
         return path
 

@@ -59,6 +59,7 @@ def test_the_file_has_the_full_size_and_all_that_the_upload_had(tmp_path, networ
     pixels = rng.integers(0, 256, (60, 2100, 4), dtype=np.uint8)
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     Image.fromarray(pixels).save(tmp_path / "photo of mine.png", icc_profile=profile)
+    (tmp_path / "results").mkdir()
     small = preview(Image.fromarray(pixels)).size
     done = repair(
         tmp_path / "photo of mine.png", [layer(small, (500, 5, 540, 20))], network, tmp_path / "results"
