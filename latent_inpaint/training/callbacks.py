@@ -37,8 +37,13 @@ class StepProgressBar(TQDMProgressBar):
         """Steps of the stage."""
         return self.trainer.max_steps
 
+    def on_train_start(self, trainer: pl.Trainer, *_: Any) -> None:
+        """Start the bar; a resumed stage goes on in the middle of its only epoch, which then has no start."""
+        super().on_train_start()
+        self.on_train_epoch_start(trainer)
+
     def on_train_epoch_start(self, trainer: pl.Trainer, *_: Any) -> None:
-        """Start the bar where the stage stands, which is not 0 after a resume."""
+        """Let the bar stand where the stage stands, which is not 0 after a resume."""
         self.train_progress_bar.reset(total=trainer.max_steps)
         self.train_progress_bar.n = self.train_progress_bar.initial = trainer.global_step
         self.train_progress_bar.set_description(self.title)

@@ -55,10 +55,13 @@ def test_a_resumed_run_equals_an_uninterrupted_one(compose, no_evaluation, exper
     assert all(torch.equal(first[i]["exp_avg_sq"], second[i]["exp_avg_sq"]) for i in first)
 
 
-def test_every_term_is_logged_and_a_resumed_log_goes_on(compose, no_evaluation):
+def test_every_term_is_logged_and_a_resumed_log_goes_on(compose, no_evaluation, capfd):
     settings = ["trainer.log_every_n_steps=1"]
     run = train(compose("latent_control", "trainer.max_steps=2", *settings))
+    capfd.readouterr()
     train(compose("latent_control", "trainer.max_steps=4", *settings, f"resume={run}/checkpoints/last.ckpt"))
+    bar = capfd.readouterr().out
+    assert "Stage 2: inpainting: 100%" in bar and "| 2/4 " in bar  # it goes on where it stood
     with (run / "metrics.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     terms = [int(row["step"]) for row in rows if row.get("train/latent_l1")]
