@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 export NO_ALBUMENTATIONS_UPDATE := 1
 
-.PHONY: help setup train test test-slow lint evaluate clean
+.PHONY: help setup train test test-slow lint evaluate reproduce clean
 
 help:
 	@echo "make train      set up, then pretrain the autoencoder and train latent_control on sample photographs"
 	@echo "make test       set up, then the test suite (under 8 minutes on two cores)"
 	@echo "make test-slow  the tests that take longer"
 	@echo "make evaluate   table and report: on Places2 if PLACES2_DIR is set, else on the sample photographs"
+	@echo "make reproduce  DATA=DIR: the rows of the thesis' tables trained again, and a report (days of computing; resumable)"
 	@echo "make lint       ruff and mypy"
 
 setup: $(VENV)/installed
@@ -44,6 +45,18 @@ evaluate: setup
 	$(SIZE)x$(SIZE), masks $(MASKS), network: $(or $(CHECKPOINT),none trained yet)"
 	$(BIN)/python bin/evaluate.py $(EVALUATION_DATA) data.size=$(SIZE) masks=$(MASKS) \
 		$(if $(CHECKPOINT),checkpoint=$(CHECKPOINT)) $(ARGS)
+
+# Finished runs are kept and interrupted ones go on. ROWS=baseline,latent_control trains these alone.
+STEPS ?= 6000
+AUTOENCODER_STEPS ?= 6000
+JOBS ?= 2
+OUTPUTS ?= outputs/reproduction
+REPORT ?= reports/reproduction
+
+reproduce: setup
+	@test -n "$(DATA)" || { echo "make reproduce needs DATA=DIR, a folder of pictures"; exit 2; }
+	$(BIN)/python bin/reproduce.py "$(DATA)" --steps $(STEPS) --autoencoder-steps $(AUTOENCODER_STEPS) --jobs $(JOBS) \
+		--rows "$(ROWS)" --outputs "$(OUTPUTS)" --report "$(REPORT)" $(ARGS)
 
 lint: setup
 	$(BIN)/ruff check latent_inpaint bin tests
