@@ -23,8 +23,7 @@ class ValidationQuality(Callback):
     """
 
     def __init__(self) -> None:
-        self._perceptual: Lite0Features | None = None
-        self._frechet: Lite0FrechetFeatures | None = None
+        self._networks: tuple[Lite0Features, Lite0FrechetFeatures] | None = None
         self._true: dict[str, Tensor] = {}
         self._start()
 
@@ -35,11 +34,8 @@ class ValidationQuality(Callback):
     def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Forget the validation before."""
         self._start()
-        if self._perceptual is None:
-            self._perceptual = Lite0Features()
-            self._frechet = Lite0FrechetFeatures()
-        for network in (self._perceptual, self._frechet):
-            network.to(pl_module.device)
+        perceptual, frechet = self._networks or (Lite0Features(), Lite0FrechetFeatures())
+        self._networks = perceptual.to(pl_module.device), frechet.to(pl_module.device)
 
     @torch.no_grad()
     def on_validation_batch_end(
@@ -52,12 +48,13 @@ class ValidationQuality(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Measure a batch of composites `[B, 3, H, W]`."""
-        assert self._perceptual is not None and self._frechet is not None
-        distances = lite0_perceptual_distance(self._perceptual(outputs), self._perceptual(batch.image))
+        assert self._networks is not None
+        perceptual, frechet = self._networks
+        distances = lite0_perceptual_distance(perceptual(outputs), perceptual(batch.image))
         self._distances |= dict(zip(batch.name, distances.tolist(), strict=True))
-        self._features |= dict(zip(batch.name, self._frechet(outputs).cpu(), strict=True))
+        self._features |= dict(zip(batch.name, frechet(outputs).cpu(), strict=True))
         if any(name not in self._true for name in batch.name):
-            self._true |= dict(zip(batch.name, self._frechet(batch.image).cpu(), strict=True))
+            self._true |= dict(zip(batch.name, frechet(batch.image).cpu(), strict=True))
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Log both, over the pictures of all processes."""
