@@ -132,6 +132,13 @@ def test_folders_without_pictures(folders, monkeypatch, capsys, arguments, messa
     assert message in capsys.readouterr().err
 
 
+def test_an_output_folder_that_cannot_be_used(folders, capsys):
+    (folders / "out").write_text("a file")
+    assert main(command(folders)) == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and str(folders / "out") in error
+
+
 def test_one_picture_and_a_folder_at_once_is_wrong_usage(capsys):
     for arguments in (["--image=a", "--masks=b"], ["--image=a", "--mask=b", "--images=c", "--masks=d"], []):
         with pytest.raises(SystemExit) as status:
@@ -142,7 +149,7 @@ def test_one_picture_and_a_folder_at_once_is_wrong_usage(capsys):
 
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_pictures(folders, rng):
-    for i in range(200):
+    for i in range(500):
         size = tuple(int(side) for side in rng.integers(40, 300, 2))
         save_picture(folders / "images" / "many" / f"{i}.jpg", rng, size)
         save_mask(folders / "masks" / "many" / f"{i}.png", size)
@@ -157,7 +164,7 @@ import builtins
 builtins.print = look
 status = cli.main({command(folders)!r})
 assert status == 0, status
-sys.stdout.write(f"{{max(resident[100:]) - max(resident[20:100])}}")
+sys.stdout.write(f"{{max(resident[250:]) - max(resident[50:250])}}")
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert float(done.stdout) < 15

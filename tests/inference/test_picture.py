@@ -70,11 +70,21 @@ def test_any_size_and_mask_keeps_size_and_known_pixels(network, height, width, s
     check_size_and_known_pixels(network, height, width, share, cell, seed)
 
 
+large_sizes = st.integers(1, 1100)
+
+
+@settings(max_examples=8, **no_fixture_check)
+@given(large_sizes, large_sizes, shares, cells, seeds)
+@pytest.mark.filterwarnings("ignore::latent_inpaint.inference.mask.MaskWarning")
+def test_sizes_up_to_1100_keep_size_and_known_pixels(network, height, width, share, cell, seed):
+    check_size_and_known_pixels(network, height, width, share, cell, seed)
+
+
 @pytest.mark.slow
 @settings(max_examples=100, **no_fixture_check)
-@given(st.integers(1, 1100), st.integers(1, 1100), shares, cells, seeds)
+@given(large_sizes, large_sizes, shares, cells, seeds)
 @pytest.mark.filterwarnings("ignore::latent_inpaint.inference.mask.MaskWarning")
-def test_any_larger_size_and_mask_keeps_size_and_known_pixels(network, height, width, share, cell, seed):
+def test_many_sizes_up_to_1100_keep_size_and_known_pixels(network, height, width, share, cell, seed):
     check_size_and_known_pixels(network, height, width, share, cell, seed)
 
 
