@@ -23,8 +23,9 @@ $(VENV)/installed: setup.cfg pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
 	touch $@
 
+# One thread, beside the one that loads pictures: the first run's network is small, more threads make it slower.
 train: setup
-	$(BIN)/python bin/train.py +experiment=latent_control $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python bin/train.py +experiment=latent_control $(ARGS)
 
 # One thread per worker: two workers use two cores best.
 test: setup
