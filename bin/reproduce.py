@@ -1,0 +1,25 @@
+"""The thesis' tables trained again and reported: `python bin/reproduce.py DIR --steps 6000 --jobs 2`."""
+
+import logging
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def run() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    if {"-h", "--help"} & set(sys.argv):
+        from latent_inpaint.reproduction.arguments import parser
+
+        parser().parse_args()
+    from latent_inpaint.reproduction.command import main
+
+    try:
+        sys.exit(main(ROOT))
+    except (OSError, ValueError) as error:
+        sys.exit(f"Error: {error}")
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,96 @@
+"""`bin/reproduce.py`: plan the runs, train what is missing, write the report."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from latent_inpaint.reproduction.arguments import parser
+from latent_inpaint.reproduction.jobs import Job, run_jobs
+from latent_inpaint.reproduction.planning import Planned, State, autoencoder_for, plan
+from latent_inpaint.reproduction.rows import chosen, read_rows_file
+from latent_inpaint.reproduction.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+def main(root: Path, arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status.
+
+    Args:
+        root: of the repository: where `bin/train.py` and `conf` are.
+        arguments: of the command line; those of this process by default.
+
+    Raises:
+        FileNotFoundError: there is no such folder of pictures.
+        ValueError: an argument that makes no sense; the message says which.
+    """
+    options, extra = parser().parse_known_args(arguments)
+    unknown = [word for word in extra if word.startswith("-") or "=" not in word]
+    if unknown:
+        raise ValueError(f"unknown arguments: {' '.join(unknown)} (overrides look like key=value)")
+    settings = Settings(
+        options.data.resolve(),
+        options.outputs.resolve(),
+        options.steps,
+        options.autoencoder_steps,
+        tuple(extra),
+    )
+    rows = read_rows_file(root / "conf" / "reproduction.yaml")
+    wanted = chosen(rows, [name for name in options.rows.split(",") if name])
+    planned = plan(wanted, settings, root / "conf")
+    _say(planned)
+    if options.dry_run:
+        return 0
+    return _train(planned, settings, root, options.jobs)
+
+
+def _say(planned: Sequence[Planned]) -> None:
+    for one in planned:
+        log.info("%-32s %s%s", one.run.name, one.state.value, f": {one.reason}" if one.reason else "")
+    counts = Counter(one.state.value for one in planned)
+    log.info(", ".join(f"{count} {state}" for state, count in counts.items()))
+
+
+def _train(planned: Sequence[Planned], settings: Settings, root: Path, at_once: int) -> int:
+    train = [sys.executable, str(root / "bin" / "train.py")]
+    todo = [one for one in planned if one.state in (State.NEW, State.STARTED)]
+    ends = run_jobs([job(one, settings, train) for one in todo], at_once)
+    ends.failed |= {one.run.name: one.reason for one in planned if one.state is State.REFUSED}
+    for name, reason in ends.failed.items():
+        log.error("%s: not finished: %s", name, reason)
+    if ends.signal:
+        log.warning("stopped; the same command goes on with %s", ", ".join(ends.stopped) or "nothing")
+    return ends.status
+
+
+def job(planned: Planned, settings: Settings, train: Sequence[str]) -> Job:
+    """The process that trains a run.
+
+    Args:
+        planned: the run.
+        settings: of all runs.
+        train: the training command without overrides.
+    """
+    folder = settings.folder(planned.run)
+
+    def command() -> list[str] | None:
+        ready, autoencoder = autoencoder_for(planned, settings.autoencoders)
+        return [*train, *settings.overrides(planned.run, autoencoder)] if ready else None
+
+    return Job(planned.run.name, folder, command, partial(progress, folder, settings.steps))
+
+
+def progress(folder: Path, steps: int) -> str:
+    """How far a run is, by the last line of its `metrics.csv`."""
+    path = folder / "metrics.csv"
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    if len(lines) < 2:
+        return "before its first steps"
+    names, last = lines[0].split(","), lines[-1].split(",")
+    step = last[names.index("step")] if "step" in names and len(last) == len(names) else ""
+    return f"step {int(step) + 1} of {steps}" if step.isdigit() else "training"

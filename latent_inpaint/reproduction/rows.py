@@ -1,0 +1,104 @@
+"""The rows to reproduce and the runs that they need, from `conf/reproduction.yaml`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a table: one experiment, trained with some seeds.
+
+    Attributes:
+        name: of the row, and of its folder of runs.
+        title: what is trained, in a few words.
+        table: the report's table that it stands in.
+        experiment: name of a file of `conf/experiment`; the row's name by default.
+        seeds: of the runs; the first one pretrains the autoencoder that the others use too.
+        overrides: Hydra overrides of this row.
+        latent_only: the decoder is not run in training.
+        lite0: trained on the network that PD-lite0 and FD-lite0 measure with.
+        published: the numbers it stands beside: `source`, and some of `fid`, `lpips`, `ssim`, `time`.
+    """
+
+    name: str
+    title: str
+    table: str
+    experiment: str = ""
+    seeds: tuple[int, ...] = (0,)
+    overrides: tuple[str, ...] = ()
+    latent_only: bool = False
+    lite0: bool = False
+    published: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.seeds or len(set(self.seeds)) != len(self.seeds):
+            raise ValueError(f"row {self.name}: seeds: expected different numbers, got {list(self.seeds)}")
+        if not self.experiment:
+            object.__setattr__(self, "experiment", self.name)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: a row with one of its seeds."""
+
+    row: Row
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Its folder below the outputs."""
+        return f"{self.row.name}/seed{self.seed}"
+
+
+def read_rows_file(path: Path) -> list[Row]:
+    """The rows of a file like `conf/reproduction.yaml`; its `overrides` come first in each row's.
+
+    Raises:
+        ValueError: an unknown or missing key, or two rows of one name; the message says which.
+    """
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    common = content.get("overrides") or []
+    rows = [_row(entry, common) for entry in content["rows"]]
+    names = [row.name for row in rows]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"{path}: more than one row is called {', '.join(twice)}")
+    return rows
+
+
+def _row(entry: Mapping[str, Any], common: Sequence[str]) -> Row:
+    known = {f.name for f in fields(Row)}
+    unknown, missing = sorted(entry.keys() - known), sorted({"name", "title", "table"} - entry.keys())
+    if unknown or missing:
+        raise ValueError(
+            f"row {entry.get('name', '?')}: unknown keys {unknown}, missing keys {missing}; "
+            f"known are {', '.join(sorted(known))}"
+        )
+    overrides = (*common, *entry.get("overrides", ()))
+    return Row(**{**entry, "seeds": tuple(entry.get("seeds", (0,))), "overrides": overrides})
+
+
+def chosen(rows: Sequence[Row], names: Sequence[str]) -> list[Row]:
+    """The rows called so, in their own order; all where no names are given.
+
+    Raises:
+        ValueError: there is no row of that name.
+    """
+    unknown = sorted(set(names) - {row.name for row in rows})
+    if unknown:
+        raise ValueError(
+            f"rows: there is no {', '.join(unknown)}; expected some of {', '.join(row.name for row in rows)}"
+        )
+    return [row for row in rows if not names or row.name in names]
+
+
+def runs_of(rows: Sequence[Row]) -> list[Run]:
+    """All runs: the first seed of every row, then the second ones, and so on."""
+    most = max((len(row.seeds) for row in rows), default=0)
+    return [Run(row, row.seeds[turn]) for turn in range(most) for row in rows if turn < len(row.seeds)]
