@@ -20,6 +20,8 @@ register_resolvers()
 def main(cfg: DictConfig) -> float | None:
     register_resolvers()  # some launchers call this function in a fresh process
     require_experiment(cfg, CONF / "experiment")
+    if cfg.dry_run:
+        return print_costs(cfg)
     try:
         if run_in_processes(cfg.trainer, Path(__file__)):
             return None
@@ -36,6 +38,17 @@ def main(cfg: DictConfig) -> float | None:
     except (ArithmeticError, OSError, RuntimeError, ValueError) as error:
         fail(error)
     return None
+
+
+def print_costs(cfg: DictConfig) -> None:
+    from latent_inpaint.training.dry_run import dry_run
+
+    try:
+        print(dry_run(cfg))
+    except InstantiationException as error:
+        fail(error.__cause__ or error)
+    except (OSError, ValueError) as error:
+        fail(error)
 
 
 if __name__ == "__main__":
