@@ -20,6 +20,7 @@ from latent_inpaint.data.masks import preset
 from latent_inpaint.data.seeding import Stream, generator_for
 
 FIRST = 50
+_MAX_BITS = 2**35  # 4 GiB of masks
 _CHECKOUT = Path(__file__).resolve().parents[2]
 
 
@@ -66,7 +67,8 @@ class Manifest:
         if not isinstance(content, dict) or set(content) != set(_TYPES):
             raise ValueError(f"mask manifest {found}: expected the keys {', '.join(_TYPES)}")
         wrong = [key for key, kind in _TYPES.items() if not isinstance(content[key], kind)]
-        if wrong or not 1 <= content["count"] <= 1_000_000 or not 16 <= content["size"] <= 8192:
+        fits = not wrong and 1 <= content["count"] <= 1_000_000 and 16 <= content["size"] <= 8192
+        if not fits or content["count"] * content["size"] ** 2 > _MAX_BITS:
             raise ValueError(
                 f"mask manifest {found}: unusable values for {', '.join(wrong) or 'count or size'}"
             )

@@ -6,6 +6,7 @@ import logging
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from latent_inpaint.data.photos import EXTENSIONS
 from latent_inpaint.data.shard_writer import INDEX_NAME
@@ -93,11 +94,18 @@ def _index(folder: str) -> dict[str, tuple[int, str]] | None:
     try:
         with gopen(f"{folder}/{INDEX_NAME}") as file:
             content = json.loads(file.read())
-        return {shard["name"]: (int(shard["pictures"]), str(shard["sha256"])) for shard in content["shards"]}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return {shard["name"]: (_pictures(shard), str(shard["sha256"])) for shard in content["shards"]}
+    except (OSError, OverflowError, ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f"data.shards: {folder}/{INDEX_NAME} cannot be used ({error}); bin/make_shards.py writes it"
         ) from error
+
+
+def _pictures(shard: dict[str, Any]) -> int:
+    count = int(shard["pictures"])
+    if not 0 <= count <= 100_000_000:
+        raise ValueError(f"{count} pictures in {shard['name']}")
+    return count
 
 
 def _count(path: str) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 from latent_inpaint.importers.lama_layout import GeneratorShape
 
+LARGEST = {"input_nc": 16, "ngf": 256, "n_downsampling": 8, "n_blocks": 64, "max_features": 2048}
 _INTERPOLATION = re.compile(r"\$\{([\w.]+)\}")
 
 
@@ -30,9 +31,18 @@ def read_shape(path: str | Path) -> GeneratorShape:
         raise ValueError(f"{path}: not a YAML file: {error}") from error
     if not isinstance(config, dict) or not isinstance(config.get("generator"), dict):
         raise ValueError(f"{path}: a LaMa configuration has a section `generator`")
-    generator = _resolve(config["generator"], config, str(path))
-    _check_supported(generator, str(path))
+    try:
+        return _shape(_resolve(config["generator"], config, str(path)), str(path))
+    except (AttributeError, OverflowError, TypeError) as error:
+        raise ValueError(f"{path}: unusable values in the section `generator`: {error}") from error
+
+
+def _shape(generator: Mapping[str, Any], source: str) -> GeneratorShape:
+    _check_supported(generator, source)
     default = GeneratorShape()
+    for key, largest in LARGEST.items():
+        if not 0 <= int(generator.get(key, 1)) <= largest:
+            raise ValueError(f"{source}: generator.{key} must be at most {largest}, got {generator[key]}")
     return GeneratorShape(
         in_channels=int(generator.get("input_nc", default.in_channels)),
         ngf=int(generator.get("ngf", default.ngf)),

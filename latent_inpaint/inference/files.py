@@ -63,9 +63,9 @@ def read_picture(path: str | Path) -> Image.Image:
             warnings.warn(f"{path}: 16-bit colour is read as 8-bit", PictureWarning, 2)
         try:
             upright = ImageOps.exif_transpose(image)
-        except (OSError, ValueError, SyntaxError, EOFError) as error:
+            upright.info.update(exif=upright.getexif().tobytes(), icc_profile=image.info.get("icc_profile"))
+        except Exception as error:  # decoders raise a dozen types on damaged files
             raise ValueError(f"{path}: damaged picture: {error}") from error
-        upright.info.update(exif=upright.getexif().tobytes(), icc_profile=image.info.get("icc_profile"))
         return plain_mode(upright)
 
 
@@ -80,7 +80,7 @@ def read_mask(path: str | Path) -> Image.Image:
     with _open(path) as image:
         try:
             upright = ImageOps.exif_transpose(image)
-        except (OSError, ValueError, SyntaxError, EOFError) as error:
+        except Exception as error:  # decoders raise a dozen types on damaged files
             raise ValueError(f"{path}: damaged picture: {error}") from error
     return upright
 

@@ -11,12 +11,11 @@ from latent_inpaint.importers import containers, lama
 from latent_inpaint.inference import network
 from latent_inpaint.inference.device import pick_device, pick_precision, remember_dtype
 from latent_inpaint.models import LatentInpainter
-from latent_inpaint.models.parts import build
 from latent_inpaint.models.storage import (
     DESCRIPTION_NAME,
     WEIGHTS_NAME,
+    build_with_weights,
     load_model,
-    load_weights,
 )
 
 BOX = Path(__file__).parent / "box"
@@ -87,10 +86,13 @@ def _read_file(path: Path) -> LatentInpainter:
             f"{path}: weights alone do not say which network they are; give a folder with {DESCRIPTION_NAME}"
         )
     if zipfile.is_zipfile(path):
-        if containers.is_lama_zip(path):
-            return containers.load_lama_zip(path)
-        if containers.is_torchscript(path):
-            return lama.generator_from_state(containers.read_torchscript_state(path), str(path))
+        try:
+            if containers.is_lama_zip(path):
+                return containers.load_lama_zip(path)
+            if containers.is_torchscript(path):
+                return lama.generator_from_state(containers.read_torchscript_state(path), str(path))
+        except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:
+            raise ValueError(f"{path}: damaged zip file: {error}") from error
     return _read_checkpoint(path)
 
 
@@ -99,10 +101,12 @@ def _read_checkpoint(path: Path) -> LatentInpainter:
     state = checkpoint.get("state_dict")
     description = checkpoint.get("model_description")
     if isinstance(state, dict) and isinstance(description, dict):
-        model = build(description)
-        weights = {k.removeprefix("model."): v for k, v in state.items() if k.startswith("model.")}
-        load_weights(model, weights, str(path))
-        return _checked(model, path)
+        weights = {
+            name.removeprefix("model."): tensor
+            for name, tensor in state.items()
+            if isinstance(name, str) and name.startswith("model.") and isinstance(tensor, torch.Tensor)
+        }
+        return _checked(build_with_weights(description, weights, str(path)), path)
     if isinstance(state, dict) and lama.generator_prefix(state) is not None:
         return lama.generator_from_state(state, str(path))
     raise ValueError(

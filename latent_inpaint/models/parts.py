@@ -62,19 +62,25 @@ def describe(network: nn.Module) -> dict[str, Any]:
     return {"class": type(network).__name__, "arguments": dict(arguments)}
 
 
-def build(description: dict[str, Any]) -> nn.Module:
+def build(description: dict[str, Any], largest: int = 65536) -> nn.Module:
     """The network of a description made by `describe`, with fresh weights.
+
+    Args:
+        description: JSON values.
+        largest: no number in it may be above this, nor a count (`n_…`) above 256: a damaged description must
+            not take all memory.
 
     Raises:
         ValueError: the class is unknown, or the arguments do not fit it.
     """
-    name = description.get("class")
-    if name not in _REGISTRY:
-        raise ValueError(f"build: class must be one of {sorted(_REGISTRY)}, got {name!r}")
-    arguments = {key: _build_value(value) for key, value in description.get("arguments", {}).items()}
+    name, values = description.get("class"), description.get("arguments", {})
+    if not isinstance(name, str) or name not in _REGISTRY or not isinstance(values, dict):
+        raise ValueError(f"build: class must be one of {sorted(_REGISTRY)} with arguments, got {name!r}")
+    _check_numbers(values, largest)
+    arguments = {key: _build_value(value, largest) for key, value in values.items()}
     try:
         return _REGISTRY[name](**arguments)
-    except TypeError as error:
+    except Exception as error:  # a value of another kind or size raises what the constructor happens to meet
         raise ValueError(f"build: the arguments {sorted(arguments)} do not fit {name}: {error}") from error
 
 
@@ -97,9 +103,17 @@ def _describe_value(value: Any) -> Any:
     raise TypeError(f"part: arguments must be JSON values or parts, got {type(value).__name__}")
 
 
-def _build_value(value: Any) -> Any:
+def _check_numbers(arguments: dict[str, Any], largest: int) -> None:
+    for key, value in arguments.items():
+        limit = min(256, largest) if key.startswith("n_") else largest
+        numbers = value if isinstance(value, list) else [value]
+        if any(isinstance(number, (int, float)) and not abs(number) <= limit for number in numbers):
+            raise ValueError(f"build: {key} must be at most {limit}, got {value}")
+
+
+def _build_value(value: Any, largest: int) -> Any:
     if isinstance(value, dict):
-        return build(value)
+        return build(value, largest)
     if isinstance(value, list):
-        return [_build_value(item) for item in value]
+        return [_build_value(item, largest) for item in value]
     return value

@@ -66,13 +66,24 @@ def load_model(directory: str | Path) -> nn.Module:
             raise FileNotFoundError(
                 f"{directory}: a model folder needs {DESCRIPTION_NAME} and {WEIGHTS_NAME}; {name} is missing"
             )
-    model = build(_read_description(directory / DESCRIPTION_NAME)["model"])
+    description = _read_description(directory / DESCRIPTION_NAME)["model"]
     try:
         weights = load_file(directory / WEIGHTS_NAME)
     except SafetensorError as error:
         raise ValueError(f"{directory / WEIGHTS_NAME}: not a safetensors file: {error}") from error
-    load_weights(model, weights, str(directory / WEIGHTS_NAME))
-    return model.eval()
+    return build_with_weights(description, weights, str(directory / WEIGHTS_NAME)).eval()
+
+
+def build_with_weights(description: dict[str, Any], weights: Mapping[str, Tensor], source: str) -> nn.Module:
+    """The network of a description, with `weights`, which also limit how large it may be.
+
+    Raises:
+        ValueError: see `latent_inpaint.models.parts.build` and `load_weights`.
+    """
+    largest = max((side for tensor in weights.values() for side in tensor.shape), default=0)
+    model = build(description, max(1024, largest))
+    load_weights(model, weights, source)
+    return model
 
 
 def load_weights(model: nn.Module, weights: Mapping[str, Tensor], source: str) -> None:
