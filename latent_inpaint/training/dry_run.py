@@ -123,7 +123,7 @@ def step_cost(cfg: DictConfig) -> StepCost:
     module = _module(cfg)
     state = _optimizer_tensors(module)
     mode = FakeTensorMode(allow_non_fake_inputs=True)  # networks of losses hide in lists
-    _empty(module, mode)
+    empty(module, mode)
     with mode:
         batch = Batch(torch.rand(batch_size, 3, size, size), torch.ones(batch_size, 1, size, size), [])
         return _measure(module, batch, _PRECISIONS[cfg.trainer.precision], state)
@@ -135,7 +135,7 @@ def _module(cfg: DictConfig) -> TrainingModule:
     return instantiate(cfg.training, model=instantiate(cfg.model.network), losses=cfg.losses)
 
 
-def _empty(module: nn.Module, mode: FakeTensorMode) -> None:
+def empty(module: nn.Module, mode: FakeTensorMode) -> None:
     """Replace parameters and buffers by fake ones."""
     for part in module.modules():
         for name, p in part._parameters.items():

@@ -1,0 +1,28 @@
+"""Benchmarks: ratios from one run, with targets, as a table and reports/bench.json."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from latent_inpaint.training.config import share_cores
+
+share_cores()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("only", nargs="*", help="rows formulation bf16 compile data inference floors; all")
+    parser.add_argument("--output", type=Path, default=Path("reports/bench.json"), help="JSON to write")
+    parser.add_argument("--repeats", type=int, default=5, help="rounds of each comparison (default: 5)")
+    options = parser.parse_args()
+
+    from latent_inpaint.benchmarks.suite import run
+
+    try:
+        run(options.output, options.repeats, options.only)
+    except (ChildProcessError, OSError, ValueError) as error:
+        sys.exit(f"bench: {error}")
+
+
+if __name__ == "__main__":
+    main()

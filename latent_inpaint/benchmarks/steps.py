@@ -1,0 +1,196 @@
+"""Training steps of table 5.1's rows, as the configuration makes them, and what they cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch._subclasses import FakeTensorMode
+
+from latent_inpaint.benchmarks.lines import Line
+from latent_inpaint.benchmarks.reference import plain_generator
+from latent_inpaint.benchmarks.timing import Job, medians
+from latent_inpaint.losses import LatentL1, PixelL1
+from latent_inpaint.models import Decoder, Encoder, FFCRefiner, InpaintingOutput, LatentInpainter, MaskEncoder
+from latent_inpaint.training.dry_run import StepMeter, empty
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of table 5.1.
+
+    Args:
+        control: mask control; else the mask is alpha.
+        pixels: L1 in pixels; else in the latent.
+        trainable: parts that train.
+    """
+
+    control: bool
+    pixels: bool
+    trainable: Sequence[str]
+
+
+ROWS = {
+    "baseline": Row(False, True, ("encoder", "refiner", "decoder")),
+    "control": Row(True, True, ("refiner", "mask_encoder")),
+    "latent_control": Row(True, False, ("refiner", "mask_encoder")),
+}
+
+
+def network(row: Row, ngf: int, n_blocks: int = 9) -> LatentInpainter:
+    """The row's network, frozen and in train mode as in training, channels last."""
+    encoder = Encoder(ngf, in_channels=3 if row.control else 4)
+    refiner, decoder = FFCRefiner(encoder.latent_channels, n_blocks), Decoder(ngf)
+    mask_encoder = MaskEncoder(encoder.stage_channels) if row.control else None
+    model = LatentInpainter(encoder, refiner, decoder, mask_encoder, None if row.control else Encoder(ngf))
+    model = model.to(memory_format=torch.channels_last).requires_grad_(False).eval()
+    for name in row.trainable:
+        model.get_submodule(name).requires_grad_(True).train()
+    return model
+
+
+def training_step(
+    model: LatentInpainter, pixels: bool, dtype: torch.dtype | None = None
+) -> Callable[[Tensor, Tensor], None]:
+    """A function of image and mask that makes one training step: forward, backward, clipping, Adam.
+
+    Args:
+        model: trains its parameters that require gradients.
+        pixels: L1 in pixels; else in the latent.
+        dtype: of autocast; None for none.
+    """
+    term = PixelL1() if pixels else LatentL1()
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.Adam(parameters, lr=1e-4)
+
+    def step(image: Tensor, mask: Tensor) -> None:
+        with torch.autocast(image.device.type, dtype) if dtype else nullcontext():
+            value = term(InpaintingOutput(model, image, mask))
+        optimizer.zero_grad()
+        value.backward()
+        nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+
+    return step
+
+
+def batch_of(size: int, batch_size: int) -> tuple[Tensor, Tensor]:
+    """Seeded pictures of noise, and boxes as holes."""
+    image = torch.rand(batch_size, 3, size, size, generator=torch.Generator().manual_seed(0))
+    mask = torch.zeros(batch_size, 1, size, size)
+    mask[:, :, size // 4 : size // 2, size // 4 : 3 * size // 4] = 1
+    return image, mask
+
+
+def step_flops(row: Row, ngf: int, size: int) -> float:
+    """Operations of one step with one image, counted without computing."""
+    model, mode = network(row, ngf), FakeTensorMode()
+    empty(model, mode)
+    with mode:
+        image, mask = torch.rand(1, 3, size, size), torch.ones(1, 1, size, size)
+        term = PixelL1() if row.pixels else LatentL1()
+        with StepMeter() as meter:
+            term(InpaintingOutput(model, image, mask)).backward()
+    return meter.flops
+
+
+def row_lines(repeats: int) -> list[Line]:
+    """`latent_control` and `control` against `baseline`."""
+    lines = []
+    wide = {name: step_flops(row, 64, 256) for name, row in ROWS.items()}
+    for size, batch_size in ((128, 16), (256, 8)):
+        batch = batch_of(size, batch_size)
+        steps = {name: training_step(network(row, 8), row.pixels) for name, row in ROWS.items()}
+        jobs = {name: partial(step, *batch) for name, step in steps.items()}
+        seconds = medians(jobs, repeats)
+        flops = {name: step_flops(row, 8, size) for name, row in ROWS.items()}
+        for name, target in (("latent_control", 0.60), ("control", 1.00)):
+            limit = (
+                f"operations alone: {flops[name] / flops['baseline']:.2f} "
+                f"({wide[name] / wide['baseline']:.2f} at ngf 64, 256²); both rows train the same refiner"
+            )
+            ratio = seconds[name] / seconds["baseline"]
+            lines.append(
+                Line(f"{name}, {size}², ngf 8", ratio, target, f"baseline's step, batch {batch_size}", limit)
+            )
+    return lines
+
+
+def formulation_line(repeats: int) -> Line:
+    """A plain LaMa generator's step against the straightforward formulation."""
+    batch = batch_of(256, 8)
+    ours = network(ROWS["baseline"], 8)
+    ours.plain_encoder = None
+    jobs = {
+        "ours": partial(training_step(ours, True), *batch),
+        "plain": partial(training_step(plain_generator(ours), True), *batch),
+    }
+    seconds = medians(jobs, repeats)
+    return Line(
+        "LaMa generator's step, float32, ngf 8, 256²",
+        seconds["plain"] / seconds["ours"],
+        1.15,
+        "four convolutions per FFC, copies around the FFT; equal outputs",
+        "the convolutions, which are the same operations in both",
+        higher_is_better=True,
+    )
+
+
+def bf16_line(repeats: int) -> Line:
+    """The same generator at ngf 64 in bfloat16."""
+    batch = batch_of(256, 1)
+    jobs: dict[str, Job] = {}
+    for name, dtype in (("float32", None), ("bf16", torch.bfloat16)):
+        model = network(ROWS["baseline"], 64, n_blocks=3)
+        model.plain_encoder = None
+        jobs[name] = partial(training_step(model, True, dtype), *batch)
+    seconds = medians(jobs, repeats)
+    native = torch.backends.cpu.get_cpu_capability()
+    return Line(
+        "LaMa generator's step in bf16, ngf 64, 256², 3 blocks",
+        seconds["float32"] / seconds["bf16"],
+        1.7,
+        "float32, batch 1",
+        f"FFTs and BatchNorm statistics stay in float32; this CPU: {native}",
+        higher_is_better=True,
+    )
+
+
+def compile_lines(repeats: int) -> list[Line]:
+    """The refiner's step compiled, and the number of graph breaks."""
+    import torch._dynamo as dynamo
+
+    def step(refiner: Callable[[Tensor], Tensor], latent: Tensor) -> Job:
+        def run() -> None:
+            torch.autograd.grad(refiner(latent).abs().mean(), parameters)
+
+        return run
+
+    latent = torch.rand(16, 64, 16, 16).contiguous(memory_format=torch.channels_last)
+    refiner = FFCRefiner(64, n_blocks=2).to(memory_format=torch.channels_last)
+    parameters = list(refiner.parameters())
+    explained = dynamo.explain(refiner)(latent)
+    reasons = "; ".join(str(reason.reason) for reason in explained.break_reasons) or "none"
+    dynamo.reset()
+    jobs = {"eager": step(refiner, latent), "compiled": step(torch.compile(refiner), latent)}
+    seconds = medians(jobs, repeats)
+    return [
+        Line(
+            "graph breaks of the refiner under torch.compile",
+            explained.graph_break_count,
+            0,
+            f"breaks: {reasons}",
+            "–",
+        ),
+        Line(
+            "refiner's step under torch.compile, ngf 8, 128²",
+            seconds["compiled"] / seconds["eager"],
+            None,
+            "the same step without it",
+            "convolutions and FFTs are library calls; only what lies between them is fused",
+        ),
+    ]

@@ -1,0 +1,38 @@
+"""Medians of jobs that run in turn: what else the machine does meets all of them alike."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Job = Callable[[], Any]
+
+
+def medians(jobs: Mapping[str, Job], repeats: int = 5) -> dict[str, float]:
+    """Median CPU seconds (of all threads) of each job, run in turn A, B, A, B …, after one unmeasured round.
+
+    Raises:
+        ValueError: repeats below 1.
+    """
+    if repeats < 1:
+        raise ValueError(f"repeats must be at least 1, got {repeats}")
+    seconds: dict[str, list[float]] = {name: [] for name in jobs}
+    for job in jobs.values():
+        job()
+    for _ in range(repeats):
+        for name, job in jobs.items():
+            start = time.process_time()
+            job()
+            seconds[name].append(time.process_time() - start)
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def rate(job: Callable[[], int], seconds: float = 2.0) -> float:
+    """Items per CPU second of `job`, which returns their number and runs until `seconds` are over."""
+    job()
+    count, start = 0, time.process_time()
+    while time.process_time() - start < seconds:
+        count += job()
+    return count / (time.process_time() - start)
