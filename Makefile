@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 export NO_ALBUMENTATIONS_UPDATE := 1
 
-.PHONY: help setup train test test-slow lint evaluate reproduce clean
+.PHONY: help setup train test test-slow lint evaluate reproduce bench clean
 
 help:
 	@echo "make train      set up, then pretrain the autoencoder and train latent_control on sample photographs"
@@ -13,6 +13,7 @@ help:
 	@echo "make test-slow  the tests that take longer"
 	@echo "make evaluate   table and report: on Places2 if PLACES2_DIR is set, else on the sample photographs"
 	@echo "make reproduce  DATA=DIR: the rows of the thesis' tables trained again, and a report (days of computing; resumable)"
+	@echo "make bench      ratios of speed with their targets, on this machine (under 10 minutes on two cores)"
 	@echo "make lint       ruff and mypy"
 
 setup: $(VENV)/installed
@@ -58,6 +59,9 @@ reproduce: setup
 	@test -n "$(DATA)" || { echo "make reproduce needs DATA=DIR, a folder of pictures"; exit 2; }
 	$(BIN)/python bin/reproduce.py "$(DATA)" --steps $(STEPS) --autoencoder-steps $(AUTOENCODER_STEPS) --jobs $(JOBS) \
 		--rows "$(ROWS)" --outputs "$(OUTPUTS)" --report "$(REPORT)" $(ARGS)
+
+bench: setup
+	$(BIN)/python bin/bench.py $(ARGS)
 
 lint: setup
 	$(BIN)/ruff check latent_inpaint bin tests
