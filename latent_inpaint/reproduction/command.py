@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 from latent_inpaint.reproduction.arguments import parser
 from latent_inpaint.reproduction.jobs import Job, run_jobs
-from latent_inpaint.reproduction.planning import Planned, State, autoencoder_for, plan
+from latent_inpaint.reproduction.planning import Plan, Planned, State, autoencoder_for
+from latent_inpaint.reproduction.report import collect, write_report
 from latent_inpaint.reproduction.rows import chosen, read_rows_file
 from latent_inpaint.reproduction.settings import Settings
 
@@ -42,11 +43,21 @@ def main(root: Path, arguments: Sequence[str] | None = None) -> int:
     )
     rows = read_rows_file(root / "conf" / "reproduction.yaml")
     wanted = chosen(rows, [name for name in options.rows.split(",") if name])
-    planned = plan(wanted, settings, root / "conf")
-    _say(planned)
+    plan = Plan(rows, settings, root / "conf")
+    asked = [one for one in plan.look() if one.run.row in wanted]
+    _say(asked)
     if options.dry_run:
         return 0
-    return _train(planned, settings, root, options.jobs)
+
+    def report(job: Job | None = None) -> None:
+        now = plan.look()
+        results = collect(rows, now, settings, states(now, settings))
+        page = write_report(results, settings, options.report, not options.no_pictures)
+        log.info("report: %s", page)
+
+    status = 0 if options.report_only else _train(asked, settings, root, options.jobs, report)
+    report()
+    return status
 
 
 def _say(planned: Sequence[Planned]) -> None:
@@ -56,10 +67,23 @@ def _say(planned: Sequence[Planned]) -> None:
     log.info(", ".join(f"{count} {state}" for state, count in counts.items()))
 
 
-def _train(planned: Sequence[Planned], settings: Settings, root: Path, at_once: int) -> int:
+def states(planned: Sequence[Planned], settings: Settings) -> dict[str, str]:
+    """Run's name → where it stands, for those that are not finished and not new."""
+    begun = {one.run.name: one for one in planned if one.state in (State.STARTED, State.REFUSED)}
+    return {
+        name: f"begun, {progress(settings.folder(one.run), settings.steps)}"
+        if one.state is State.STARTED
+        else "cannot run: " + one.reason
+        for name, one in begun.items()
+    }
+
+
+def _train(
+    planned: Sequence[Planned], settings: Settings, root: Path, at_once: int, on_done: Callable[[Job], None]
+) -> int:
     train = [sys.executable, str(root / "bin" / "train.py")]
     todo = [one for one in planned if one.state in (State.NEW, State.STARTED)]
-    ends = run_jobs([job(one, settings, train) for one in todo], at_once)
+    ends = run_jobs([job(one, settings, train) for one in todo], at_once, on_done)
     ends.failed |= {one.run.name: one.reason for one in planned if one.state is State.REFUSED}
     for name, reason in ends.failed.items():
         log.error("%s: not finished: %s", name, reason)

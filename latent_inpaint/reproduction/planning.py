@@ -50,16 +50,22 @@ class Planned:
     recipe: Mapping[str, Any] | None = None
 
 
-def plan(rows: Sequence[Row], settings: Settings, conf: Path) -> list[Planned]:
-    """The runs of the rows in their order.
+class Plan:
+    """All runs of some rows; their configurations are composed once.
 
     Args:
         rows: the rows.
         settings: of all runs.
         conf: folder of the configuration files.
     """
-    prepared = {row.name: _prepared(row, settings, conf) for row in rows}
-    return [_planned(run, prepared[run.row.name], settings) for run in runs_of(rows)]
+
+    def __init__(self, rows: Sequence[Row], settings: Settings, conf: Path) -> None:
+        self.rows, self.settings = rows, settings
+        self._prepared = {row.name: _prepared(row, settings, conf) for row in rows}
+
+    def look(self) -> list[Planned]:
+        """The runs in their order, with what is there of each now."""
+        return [_planned(run, self._prepared[run.row.name], self.settings) for run in runs_of(self.rows)]
 
 
 @dataclass(frozen=True)
@@ -97,10 +103,10 @@ def _planned(run: Run, prepared: _Prepared, settings: Settings) -> Planned:
     if differing == [STEPS] and had[STEPS] < wanted[STEPS]:
         return Planned(run, State.STARTED, recipe=prepared.recipe)  # it goes on to more steps
     if differing:
-        return Planned(run, State.REFUSED, f"{folder} holds another run: {_said(differing, had, wanted)}")
+        return Planned(run, State.REFUSED, f"{run.name} holds another run: {_said(differing, had, wanted)}")
     pictures = evaluated_pictures(folder, run.row.name)
     if pictures not in (None, prepared.pictures):
-        return Planned(run, State.REFUSED, f"{folder} was evaluated on other held-out pictures")
+        return Planned(run, State.REFUSED, f"{run.name} was evaluated on other held-out pictures")
     state = State.STARTED if pictures is None else State.FINISHED
     return Planned(run, state, recipe=prepared.recipe)
 

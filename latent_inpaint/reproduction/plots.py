@@ -1,0 +1,73 @@
+"""Curves of the rows: a metric against steps and against seconds of computing."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from latent_inpaint.evaluation.tables import Column
+from latent_inpaint.reproduction.analysis import mean
+from latent_inpaint.reproduction.results import Result
+from latent_inpaint.reproduction.table import Results
+
+COLOURS = matplotlib.color_sequences["tab10"]
+SETTINGS: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": "reproduction", "font.size": 9}
+SETTINGS |= {"axes.grid": True, "grid.color": "#e6e8ec", "axes.spines.top": False, "axes.spines.right": False}
+
+
+def curves_svg(results: Results, column: Column) -> bytes | None:
+    """A figure of two panels as SVG; None where no row has a curve of the metric.
+
+    A line is the mean over a row's seeds, the band around it reaches from the lowest to the highest seed.
+    Rows that trained on the network that FD-lite0 measures with are dashed.
+
+    Args:
+        results: of all rows; each row keeps its colour whichever rows are there.
+        column: the metric.
+    """
+    with matplotlib.rc_context(SETTINGS):
+        figure = Figure(figsize=(9.6, 3.6), layout="constrained")
+        panels = figure.subplots(1, 2, sharey=True)
+        drawn = [
+            _draw(panels, results.of(row.name), column.key, row.name, COLOURS[i % 10], row.lite0)
+            for i, row in enumerate(results.rows)
+        ]
+        if not any(drawn):
+            return None
+        panels[0].set_ylabel(column.heading)
+        panels[0].set_xlabel("steps")
+        panels[1].set_xlabel("seconds of computing on one core")
+        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right upper", frameon=False)
+        stream = io.BytesIO()
+        figure.savefig(stream, format="svg", metadata={"Date": None})
+    return stream.getvalue()
+
+
+def _draw(
+    panels: Sequence[Axes], found: Sequence[Result], metric: str, name: str, colour: object, dashed: bool
+) -> bool:
+    there = [result.curves for result in found if metric in result.curves.values]
+    shared = sorted(set.intersection(*(set(curves.steps) for curves in there))) if there else []
+    if not shared:
+        return False
+    at = [[curves.steps.index(step) for step in shared] for curves in there]
+    seeds = [[curves.values[metric][i] for i in chosen] for curves, chosen in zip(there, at)]
+    times = [[curves.seconds[i] for i in chosen] for curves, chosen in zip(there, at)]
+    middle, seconds = (_means(series) for series in (seeds, times))
+    for panel, xs in zip(panels, (shared, seconds)):
+        panel.plot(xs, middle, color=colour, linestyle="--" if dashed else "-", linewidth=1.4, label=name)
+        if len(seeds) > 1:
+            low, high = ([end(values) for values in zip(*seeds)] for end in (min, max))
+            panel.fill_between(xs, low, high, color=colour, alpha=0.15, linewidth=0)
+    return True
+
+
+def _means(series: Sequence[Sequence[float]]) -> list[float]:
+    found = [mean(values) for values in zip(*series)]
+    return [math.nan if one is None else one.value for one in found]

@@ -1,0 +1,180 @@
+"""`reports/reproduction/`: every run's numbers, tables, curves and sheets."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from latent_inpaint.evaluation.files import replace_atomically, write_atomic, write_json
+from latent_inpaint.evaluation.tables import COLUMNS
+from latent_inpaint.reproduction.document import Bullets, Document, Picture, Section, Text, html, markdown
+from latent_inpaint.reproduction.planning import Planned, State
+from latent_inpaint.reproduction.plots import curves_svg
+from latent_inpaint.reproduction.results import CURVES, Result, read_result
+from latent_inpaint.reproduction.rows import Row, runs_of
+from latent_inpaint.reproduction.settings import Settings
+from latent_inpaint.reproduction.sheets import pictures_sheet
+from latent_inpaint.reproduction.table import Results
+from latent_inpaint.reproduction.tables import (
+    equal_seconds_table,
+    equal_steps_table,
+    published_table,
+    runs_table,
+    targets_table,
+)
+
+log = logging.getLogger(__name__)
+
+TITLE = "The tables re-measured"
+
+
+def collect(
+    rows: Sequence[Row], planned: Sequence[Planned], settings: Settings, said: dict[str, str]
+) -> Results:
+    """The results of the finished runs.
+
+    Args:
+        rows: all rows.
+        planned: their runs, looked at now.
+        settings: of all runs.
+        said: run's name → how far it is, for those that were begun.
+    """
+    finished, states = [], dict(said)
+    for one in planned:
+        if one.state is not State.FINISHED:
+            continue
+        folder = settings.folder(one.run)
+        try:
+            finished.append(read_result(folder, one.run.row.name, one.run.seed, settings.autoencoders))
+        except (KeyError, OSError, ValueError) as error:
+            log.warning("%s: left out of the report: %s", one.run.name, error)
+            states[one.run.name] = "its results cannot be read"
+    return Results(rows, finished, states, settings.steps)
+
+
+def write_report(results: Results, settings: Settings, folder: Path, pictures: bool = True) -> Path:
+    """Write `rows.json`, `report.md`, `report.html` and the pictures that they show; return the page's path.
+
+    Args:
+        results: of all rows.
+        settings: of all runs.
+        folder: for the report.
+        pictures: whether sheets of photographs belong to it.
+    """
+    write_json(folder / "rows.json", {"steps": results.steps, "runs": rows_json(results)})
+    document = report(results, sheets(results, settings) if pictures else [])
+    for picture in document.pictures():
+        _write(folder / picture.path, picture.content)
+    write_atomic(folder / "report.md", markdown(document))
+    return write_atomic(folder / "report.html", html(document))
+
+
+def _write(path: Path, content: bytes) -> None:
+    replace_atomically(path, lambda file: file.write(content))
+
+
+def rows_json(results: Results) -> list[dict[str, object]]:
+    """Every run as JSON values: its results, or where it stands."""
+    entries: list[dict[str, object]] = []
+    for run in runs_of(results.rows):
+        result = results.by_row[run.row.name].get(run.seed)
+        state = "finished" if result else results.states.get(run.name, "not run yet")
+        measured = result.as_json() if result else {"row": run.row.name, "seed": run.seed}
+        entries.append({"state": state, "experiment": run.row.experiment} | measured)
+    return entries
+
+
+def sheets(results: Results, settings: Settings) -> list[Picture]:
+    """One sheet each table, of the rows that have a result with the first seed."""
+    made = []
+    for table in _tables(results.rows):
+        runs = {
+            run.row.name: settings.folder(run)
+            for run in runs_of([row for row in results.rows if row.table == table])
+            if run.seed == run.row.seeds[0] and run.seed in results.by_row[run.row.name]
+        }
+        content = pictures_sheet(runs)
+        if content:
+            name = f"sheet_{table.lower().replace(' ', '_').replace('.', '_')}.webp"
+            made.append(Picture(name, f"{table}: held-out pictures as each row fills them", content))
+    return made
+
+
+def report(results: Results, photographs: Sequence[Picture] = ()) -> Document:
+    """The document; what was not measured is said to be missing."""
+    sections = [
+        Section("What was measured", [Text(_facts(results)), Bullets(NOTES)]),
+        Section("What it should reach", [targets_table(results)]),
+        *(_beside(results, table) for table in _tables(results.rows)),
+        Section("Equal steps", [Text(EQUAL_STEPS.format(steps=results.steps)), equal_steps_table(results)]),
+    ]
+    seconds = results.shared_seconds
+    if seconds is not None:
+        text = EQUAL_SECONDS.format(seconds=seconds)
+        sections.append(Section("Equal seconds", [Text(text), equal_seconds_table(results, seconds)]))
+    curves = _curves(results)
+    if curves:
+        sections.append(Section("Curves", [Text(CURVES_TEXT), *curves]))
+    if photographs:
+        sections.append(Section("Pictures", list(photographs)))
+    sections.append(Section("Runs", [runs_table(results)]))
+    return Document(TITLE, sections)
+
+
+def _beside(results: Results, table: str) -> Section:
+    rows = [row for row in results.rows if row.table == table]
+    return Section(f"{table}: beside the published numbers", [Text(BESIDE), published_table(results, rows)])
+
+
+def _tables(rows: Sequence[Row]) -> list[str]:
+    return list(dict.fromkeys(row.table for row in rows))
+
+
+def _curves(results: Results) -> list[Picture]:
+    drawn = []
+    for column in (column for column in COLUMNS if column.key in CURVES):
+        content = curves_svg(results, column)
+        if content:
+            title = f"{column.title} of the held-out pictures while training"
+            drawn.append(Picture(f"curves_{column.key}.svg", title, content))
+    return drawn
+
+
+def _facts(results: Results) -> str:
+    planned = len(runs_of(results.rows))
+    done = f"{len(results.finished)} of {planned} runs are finished."
+    if not results.finished:
+        return done
+    first: Result = results.finished[0]
+    data, masks = first.card.get("data", {}), first.card.get("masks", {})
+    return (
+        f"{done} Each trains {results.steps} steps of {first.config.get('data.batch_size')} crops of "
+        f"{first.card.get('size')}², width {first.config.get('model.ngf')}, after an autoencoder of "
+        f"{first.config.get('autoencoder.max_steps')} steps that all of them share. Measured on "
+        f"{data.get('pictures')} held-out pictures ({first.card.get('n_images')} crops), masks: "
+        f"{masks.get('name')}."
+    )
+
+
+NOTES = (
+    "The published numbers are of other data (Places2, ImageNet), 256², and other networks: FID and LPIPS "
+    "stand beside FD-lite0 and PD-lite0, which are other measures. Compare changes, not values.",
+    "± is the standard deviation over seeds (n − 1). A seed decides on the order of the pictures, the first "
+    "weights of what is trained, and the masks of training and of evaluation; rows are compared within a "
+    "seed. All seeds use one autoencoder.",
+    "Seconds are of computing on one core: the training process's processor time, one thread. Validations, "
+    "the process that reads pictures, and the autoencoder's training are not counted.",
+    "† trained on EfficientNet-Lite0's features, which FD-lite0 and PD-lite0 measure with: their low values "
+    "are in part the training objective itself. Judge these rows by the other metrics and by eye as well.",
+    "A number that is not here was not measured.",
+)
+BESIDE = "Changes are against the first row of the table, over the seeds that both have."
+EQUAL_STEPS = (
+    "Metrics of the saved weights after {steps} steps, means over seeds; in brackets what needs no training."
+)
+EQUAL_SECONDS = (
+    "Metrics after {seconds:.0f} seconds of computing, the most that all finished runs reached, by linear "
+    "interpolation between validations."
+)
+CURVES_TEXT = "Lines are means over seeds, bands reach from the lowest to the highest seed; dashed: †."

@@ -1,0 +1,54 @@
+"""The same held-out pictures as all rows fill them, side by side."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from latent_inpaint.visual.grids import read_column, sheet
+
+log = logging.getLogger(__name__)
+
+QUALITY = 80
+
+
+def pictures_sheet(runs: Mapping[str, Path]) -> bytes | None:
+    """A sheet as WebP: input, one column each row, truth; None where no run has samples.
+
+    A run that shows other pictures or masks than the first one is left out with a warning.
+
+    Args:
+        runs: row's name → folder of a run, all with one seed, which decides on the masks.
+    """
+    ends: dict[str, np.ndarray] = {}
+    columns: dict[str, np.ndarray] = {}
+    for name, folder in runs.items():
+        found = _columns(folder)
+        if found is None:
+            continue
+        ends = ends or {title: found[title] for title in ("input", "truth")}
+        if not all(np.array_equal(found[title], ends[title]) for title in ends):
+            log.warning("%s: its samples show other pictures; left out of the sheet", name)
+            continue
+        columns[name] = found["composite"]
+    if not columns:
+        return None
+    stream = io.BytesIO()
+    sheet({"input": ends["input"], **columns, "truth": ends["truth"]}).save(
+        stream, "WEBP", quality=QUALITY, method=6
+    )
+    return stream.getvalue()
+
+
+def _columns(folder: Path) -> dict[str, np.ndarray] | None:
+    """The newest sheet's columns."""
+    sheets = sorted((folder / "samples").glob("step_*.png"))
+    if not sheets:
+        return None
+    found = {title: read_column(sheets[-1], title) for title in ("input", "composite", "truth")}
+    present = {title: column for title, column in found.items() if column is not None}
+    return present if len(present) == len(found) else None

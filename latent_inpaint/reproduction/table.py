@@ -1,0 +1,108 @@
+"""All results of one report, with the questions that its tables ask."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from latent_inpaint.reproduction.analysis import Mean, change, first_below, interpolated, mean
+from latent_inpaint.reproduction.results import Result
+from latent_inpaint.reproduction.rows import Row
+
+
+@dataclass(frozen=True)
+class Results:
+    """The rows, and what their runs measured.
+
+    Attributes:
+        rows: all rows, also those without a result.
+        finished: results.
+        states: run's name (`row/seed0`) → where a run stands that has no result.
+        steps: of each run.
+    """
+
+    rows: Sequence[Row]
+    finished: Sequence[Result]
+    states: dict[str, str] = field(default_factory=dict)
+    steps: int = 0
+
+    @cached_property
+    def by_row(self) -> dict[str, dict[int, Result]]:
+        """Row's name → seed → result; every row is there."""
+        found: dict[str, dict[int, Result]] = {row.name: {} for row in self.rows}
+        for result in self.finished:
+            found[result.row][result.seed] = result
+        return found
+
+    def of(self, row: str) -> list[Result]:
+        """A row's results, by seed."""
+        return [result for _, result in sorted(self.by_row.get(row, {}).items())]
+
+    def state(self, row: Row) -> str:
+        """Where a row without results stands."""
+        said = [self.states.get(f"{row.name}/seed{seed}", "not run yet") for seed in row.seeds]
+        return next((state for state in said if state != "not run yet"), "not run yet")
+
+    def final(self, row: str, metric: str) -> Mean | None:
+        """The mean of a final metric over a row's seeds."""
+        return mean([result.metrics.get(metric) for result in self.of(row)])
+
+    def per_step(self, row: str) -> Mean | None:
+        """The mean of the seconds of computing that a step takes."""
+        return mean([result.seconds_per_step for result in self.of(row)])
+
+    @property
+    def shared_seconds(self) -> float | None:
+        """The most seconds of computing that all results reached."""
+        return min((result.seconds for result in self.finished), default=None)
+
+    def at_seconds(self, row: str, metric: str, seconds: float) -> Mean | None:
+        """The mean over seeds of a metric's curve after so many seconds."""
+        return mean([_at(result, metric, seconds) for result in self.of(row)])
+
+    def steps_at(self, row: str, seconds: float) -> Mean | None:
+        """The mean number of steps trained after so many seconds."""
+        steps = [interpolated([0, *r.curves.seconds], [0, *r.curves.steps], seconds) for r in self.of(row)]
+        return mean(steps)
+
+    def pairs(self, row: str, reference: str) -> list[tuple[Result, Result]]:
+        """Results of two rows with the same seed."""
+        one, other = self.by_row.get(row, {}), self.by_row.get(reference, {})
+        return [(one[seed], other[seed]) for seed in sorted(one.keys() & other.keys())]
+
+    def compared(self, row: str, reference: str, metric: str) -> tuple[Mean, Mean] | None:
+        """Means of a final metric of two rows over the seeds that both have; None without any."""
+        pairs = self.pairs(row, reference)
+        one, other = (mean([pair[i].metrics.get(metric) for pair in pairs]) for i in (0, 1))
+        return (one, other) if one and other else None
+
+    def step_change(self, row: str, reference: str) -> float | None:
+        """How much more (or less) a row's step costs than another one's, over the seeds that both have."""
+        pairs = self.pairs(row, reference)
+        changes = mean([change(a.seconds_per_step, b.seconds_per_step) for a, b in pairs])
+        return None if changes is None else changes.value
+
+    def compared_at_equal_seconds(self, row: str, reference: str, metric: str) -> tuple[Mean, Mean] | None:
+        """As `compared`, each pair at the most seconds that both reached."""
+        pairs = [(a, b, min(a.seconds, b.seconds)) for a, b in self.pairs(row, reference)]
+        one = mean([_at(a, metric, seconds) for a, _, seconds in pairs])
+        other = mean([_at(b, metric, seconds) for _, b, seconds in pairs])
+        return (one, other) if one and other else None
+
+    def time_share(self, row: str, reference: str, metric: str) -> Mean | None:
+        """After what share of the other's training time a row is as low as the other's final value."""
+        return mean([_share(a, b, metric) for a, b in self.pairs(row, reference)])
+
+
+def _at(result: Result, metric: str, seconds: float) -> float | None:
+    series = result.curves.values.get(metric)
+    return None if series is None else interpolated(result.curves.seconds, series, seconds)
+
+
+def _share(result: Result, reference: Result, metric: str) -> float | None:
+    level, series = reference.metrics.get(metric), result.curves.values.get(metric)
+    if level is None or series is None:
+        return None
+    seconds = first_below(result.curves.seconds, series, level)
+    return None if seconds is None else seconds / reference.seconds

@@ -1,0 +1,150 @@
+"""The tables of the report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from latent_inpaint.evaluation.tables import COLUMNS, Column
+from latent_inpaint.reproduction.analysis import change, percent
+from latent_inpaint.reproduction.document import Table
+from latent_inpaint.reproduction.rows import Row
+from latent_inpaint.reproduction.table import Results
+from latent_inpaint.reproduction.targets import targets
+
+ORDER = ("fd_lite0", "pd_lite0", "ssim", "psnr", "l1_hole", "fid", "lpips")
+NOTHING = "–"
+
+
+def measured_columns(results: Results) -> list[Column]:
+    """The metrics that at least one run has, in the report's order."""
+    by_key = {column.key: column for column in COLUMNS}
+    return [by_key[key] for key in ORDER if any(r.metrics.get(key) is not None for r in results.finished)]
+
+
+def label(row: Row) -> str:
+    """A row's name, marked where it trained on the network that the distances measure with."""
+    return f"{row.name} †" if row.lite0 else row.name
+
+
+def targets_table(results: Results) -> Table:
+    """What is to be reached, and what was."""
+    rows = [[str(i), t.title, t.measured, t.verdict] for i, t in enumerate(targets(results), start=1)]
+    return Table(["", "target", "measured", "verdict"], rows, words=4)
+
+
+def published_table(results: Results, rows: Sequence[Row]) -> Table:
+    """Rows beside the published numbers; changes are against the first of the rows."""
+    header = ["row", "trained on", "beside", "FD-lite0 ↓", "change", "step", "FID ↓", "change", "LPIPS ↓"]
+    header += ["SSIM ↑", "their SSIM ↑", "their time"]
+    return Table(header, [_beside(results, row, rows[0]) for row in rows], words=3)
+
+
+def _beside(results: Results, row: Row, first: Row) -> list[str]:
+    published, other = row.published, first.published
+    ours = results.compared(row.name, first.name, "fd_lite0")
+    step = results.step_change(row.name, first.name)
+    fids = [one["fid"] for one in (published, other) if "fid" in one]
+    return [
+        label(row),
+        row.title,
+        str(published.get("source", "nothing published")),
+        _final(results, row, "fd_lite0", 2),
+        NOTHING if ours is None or row is first else percent(change(ours[0].value, ours[1].value)),
+        NOTHING if step is None or row is first else percent(step),
+        str(published.get("fid", NOTHING)),
+        percent(change(*fids)) if len(fids) == 2 and row is not first else NOTHING,
+        str(published.get("lpips", NOTHING)),
+        _final(results, row, "ssim", 4),
+        str(published.get("ssim", NOTHING)),
+        str(published.get("time", NOTHING)),
+    ]
+
+
+def _final(results: Results, row: Row, metric: str, digits: int) -> str:
+    found = results.final(row.name, metric)
+    return results.state(row) if found is None else found.text(digits)
+
+
+def equal_steps_table(results: Results) -> Table:
+    """Final metrics of all rows, and of the methods that were evaluated beside them."""
+    columns = measured_columns(results)
+    header = ["row", "seeds", *(c.heading for c in columns), "s / step", "against baseline"]
+    rows = [
+        [label(row), _seeds(results, row), *_finals(results, row, columns), *_cost(results, row)]
+        for row in results.rows
+    ]
+    others = {name: metrics for result in results.finished for name, metrics in result.others.items()}
+    rows += [
+        [f"({name})", "", *(column.text(metrics.get(column.key)) for column in columns), NOTHING, NOTHING]
+        for name, metrics in others.items()
+        if name not in {row.name for row in results.rows}
+    ]
+    return Table(header, rows, words=2)
+
+
+def _seeds(results: Results, row: Row) -> str:
+    done = [result.seed for result in results.of(row.name)]
+    return ", ".join(map(str, done)) if done else results.state(row)
+
+
+def _finals(results: Results, row: Row, columns: Sequence[Column]) -> list[str]:
+    found = [(results.final(row.name, column.key), column.digits) for column in columns]
+    return [NOTHING if one is None else one.text(digits) for one, digits in found]
+
+
+def _cost(results: Results, row: Row) -> list[str]:
+    seconds, share = results.per_step(row.name), results.step_change(row.name, "baseline")
+    return [
+        NOTHING if seconds is None else seconds.text(3),
+        NOTHING if share is None else percent(share) if row.name != "baseline" else "1",
+    ]
+
+
+def equal_seconds_table(results: Results, seconds: float) -> Table:
+    """Metrics of the curves after so many seconds of computing."""
+    columns = [
+        c for c in measured_columns(results) if any(c.key in r.curves.values for r in results.finished)
+    ]
+    rows = []
+    for row in results.rows:
+        found = [(results.at_seconds(row.name, column.key, seconds), column.digits) for column in columns]
+        steps = results.steps_at(row.name, seconds)
+        cells = [NOTHING if one is None else one.text(digits) for one, digits in found]
+        done = results.state(row) if steps is None else f"{steps.value:.0f}"
+        rows.append([label(row), done, *cells])
+    return Table(["row", "steps by then", *(column.heading for column in columns)], rows, words=2)
+
+
+def runs_table(results: Results) -> Table:
+    """Every run, finished or not."""
+    rows = []
+    for row in results.rows:
+        for seed in row.seeds:
+            result = results.by_row[row.name].get(seed)
+            if result is None:
+                rows.append(
+                    [row.name, str(seed), results.states.get(f"{row.name}/seed{seed}", "not run yet")]
+                )
+                rows[-1] += [NOTHING] * 5
+                continue
+            interval = result.intervals.get("fd_lite0")
+            rows.append(
+                [
+                    row.name,
+                    str(seed),
+                    "finished",
+                    str(result.steps),
+                    f"{result.seconds:.0f}",
+                    f"{result.curves.clock[-1]:.0f}",
+                    _with_interval(result.metrics.get("fd_lite0"), interval),
+                    str(result.card.get("commit") or NOTHING)[:7],
+                ]
+            )
+    header = ["row", "seed", "state", "steps", "s of computing", "s by the clock", "FD-lite0, 95 %", "commit"]
+    return Table(header, rows, words=3)
+
+
+def _with_interval(value: float | None, interval: Sequence[float] | None) -> str:
+    if value is None:
+        return NOTHING
+    return f"{value:.2f}" + (f" ({interval[0]:.1f} – {interval[1]:.1f})" if interval else "")

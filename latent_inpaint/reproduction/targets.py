@@ -1,0 +1,127 @@
+"""What the rows should reach, with what they did: measured, or said to be missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from latent_inpaint.evaluation.tables import COLUMNS
+from latent_inpaint.reproduction.analysis import Mean, change, percent
+from latent_inpaint.reproduction.table import Results
+
+FD, PD, SSIM = "fd_lite0", "pd_lite0", "ssim"
+NOT_MEASURED = "not measured yet"
+STEP_CHANGE, EQUAL_SECONDS_CHANGE, LPL_CHANGE, TIME_SHARE = -0.28, -0.25, -0.15, 0.5
+COLUMN = {column.key: column for column in COLUMNS}
+
+
+@dataclass(frozen=True)
+class Target:
+    """One thing to reach.
+
+    Attributes:
+        title: what.
+        measured: the numbers; empty where there are none.
+        verdict: reached, not reached and by how much, or not measured yet.
+    """
+
+    title: str
+    measured: str
+    verdict: str
+
+
+def targets(results: Results) -> list[Target]:
+    """All of them, in their order."""
+    return [
+        better_and_cheaper(results, "latent_control"),
+        better_and_cheaper(results, "latent_control_plus"),
+        better_at_equal_seconds(results),
+        better_by_lpl(results),
+        as_good_as_lama_sooner(results),
+    ]
+
+
+def better_and_cheaper(results: Results, row: str) -> Target:
+    """At equal steps better than the baseline by three metrics, and the step at least 28 % cheaper."""
+    title = (
+        f"{row} better than baseline by FD-lite0, PD-lite0 and SSIM at equal steps, "
+        "and its step at least 28 % cheaper"
+    )
+    step = results.step_change(row, "baseline")
+    compared = {key: results.compared(row, "baseline", key) for key in (FD, PD, SSIM)}
+    found = {key: pair for key, pair in compared.items() if pair}
+    if step is None or len(found) < len(compared):
+        return _missing(title, results, (row, "baseline"))
+    said = [f"{COLUMN[key].title} {_against(key, *pair)}" for key, pair in found.items()]
+    worse = [
+        f"{COLUMN[key].title} is worse by {percent(abs(change(a.value, b.value)))[1:]}"
+        for key, (a, b) in found.items()
+        if (a.value < b.value) == COLUMN[key].higher_is_better or a.value == b.value
+    ]
+    if step > STEP_CHANGE:
+        worse.append(f"the step's {percent(step)} are {(step - STEP_CHANGE) * 100:.1f} points short")
+    counted = f"{len(results.pairs(row, 'baseline'))} seed(s)"
+    return Target(title, "; ".join([*said, f"step {percent(step)}", counted]), _verdict(worse))
+
+
+def better_at_equal_seconds(results: Results) -> Target:
+    """At equal seconds the best latent-only row at least 25 % below the baseline by FD-lite0."""
+    title = "at equal seconds the best latent-only row has at least 25 % lower FD-lite0 than baseline"
+    names = [row.name for row in results.rows if row.latent_only]
+    pairs = {name: results.compared_at_equal_seconds(name, "baseline", FD) for name in names}
+    there = {name: pair for name, pair in pairs.items() if pair}
+    if not there:
+        return _missing(title, results, ("baseline", *names))
+    best = min(there, key=lambda name: change(there[name][0].value, there[name][1].value))
+    share = change(there[best][0].value, there[best][1].value)
+    missing = [name for name in names if name not in there]
+    rest = f"; not compared yet: {', '.join(missing)}" if missing else ""
+    counted = f"{there[best][0].count} seed(s)"
+    return Target(
+        title, f"{best}: {_against(FD, *there[best])}, {counted}{rest}", _at_most(share, EQUAL_SECONDS_CHANGE)
+    )
+
+
+def better_by_lpl(results: Results) -> Target:
+    """LPL lowers FD-lite0 by at least 15 % against the latent L1 alone, at equal steps."""
+    title = "latent_lpl lowers FD-lite0 by at least 15 % against latent L1 alone (latent_control)"
+    pair = results.compared("latent_lpl", "latent_control", FD)
+    if pair is None:
+        return _missing(title, results, ("latent_lpl", "latent_control"))
+    said = f"{_against(FD, *pair)}, {pair[0].count} seed(s)"
+    return Target(title, said, _at_most(change(pair[0].value, pair[1].value), LPL_CHANGE))
+
+
+def as_good_as_lama_sooner(results: Results) -> Target:
+    """`latent_full` reaches `lama`'s final FD-lite0 in at most half of its time."""
+    title = "latent_full reaches lama's FD-lite0 in at most half of its training time"
+    pair = results.compared("latent_full", "lama", FD)
+    if pair is None:
+        return _missing(title, results, ("latent_full", "lama"))
+    share = results.time_share("latent_full", "lama", FD)
+    note = "lama trained on the network that FD-lite0 measures with"
+    if share is None:
+        said = f"{_against(FD, *pair)} when its training ended; {note}"
+        gap = percent(change(pair[0].value, pair[1].value))
+        return Target(title, said, f"not reached: it ends {gap} from lama's")
+    said = f"as low as lama's {pair[1].text(2)} after {share.value * 100:.0f} % of lama's time; {note}"
+    short = [f"{(share.value - TIME_SHARE) * 100:.0f} points too late"] if share.value > TIME_SHARE else []
+    return Target(title, said, _verdict(short))
+
+
+def _against(metric: str, one: Mean, other: Mean) -> str:
+    digits = COLUMN[metric].digits
+    return f"{one.text(digits)} against {other.text(digits)} ({percent(change(one.value, other.value))})"
+
+
+def _at_most(share: float, wanted: float) -> str:
+    short = [f"{percent(share)} is {(share - wanted) * 100:.1f} points short"] if share > wanted else []
+    return _verdict(short)
+
+
+def _verdict(failings: list[str]) -> str:
+    return f"not reached: {'; '.join(failings)}" if failings else "reached"
+
+
+def _missing(title: str, results: Results, names: tuple[str, ...]) -> Target:
+    without = [name for name in names if not results.of(name)]
+    return Target(title, f"without a finished run: {', '.join(without)}" if without else "", NOT_MEASURED)
