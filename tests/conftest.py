@@ -47,6 +47,7 @@ def compose(pictures, tmp_path):
             "model.ngf=2",
             "model.n_blocks=1",
             "autoencoder.max_steps=2",
+            "autoencoder.batch_size=2",
             "trainer.max_steps=2",
             "run_name=run",
             "data_name=folder",

@@ -72,6 +72,40 @@ class Distortions:
         return _apply(self._pipeline, enlarge_to_fit(image, self.size), rng)
 
 
+@dataclass(frozen=True)
+class FewPictures:
+    """Makes the most of a handful of pictures: sizes and colours that they do not have.
+
+    A crop of a side between half and twice `size`, resized to `size`; a flip; and, each with probability ½,
+    the colour channels in another order, hue ±90 (of 180), saturation ±40, value ±30, brightness and contrast
+    ±0.3. Without it a network that never saw a sky cannot even encode one.
+
+    Called with a uint8 picture `[H, W, 3]` and a `numpy.random.Generator`; returns uint8 `[size, size, 3]`.
+    """
+
+    size: int
+
+    @cached_property
+    def _pipeline(self) -> A.Compose:
+        return A.Compose(
+            [
+                A.RandomSizedCrop(
+                    min_max_height=(self.size // 2, 2 * self.size),
+                    size=(self.size, self.size),
+                    interpolation=cv2.INTER_AREA,
+                ),
+                A.HorizontalFlip(p=_P),
+                A.ChannelShuffle(p=_P),
+                A.HueSaturationValue(hue_shift_limit=90, sat_shift_limit=40, val_shift_limit=30, p=_P),
+                A.RandomBrightnessContrast(brightness_limit=0.3, contrast_limit=0.3, p=_P),
+            ]
+        )
+
+    def __call__(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Augments one picture."""
+        return _apply(self._pipeline, enlarge_to_fit(image, 2 * self.size), rng)
+
+
 def enlarge_to_fit(image: np.ndarray, size: int) -> np.ndarray:
     """Enlarges `[H, W, 3]` (bicubic) so that its short side is `size`; larger pictures stay as they are."""
     short = min(image.shape[:2])

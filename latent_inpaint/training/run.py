@@ -55,7 +55,7 @@ def train(cfg: DictConfig) -> Path:
     """
     _be_quiet()
     with joined_processes(cfg.trainer.accelerator) as first:
-        datamodule = instantiate(cfg.data)
+        datamodule = instantiate(cfg.data if cfg.training is not None else autoencoder_data(cfg))
         datamodule.setup()
         suite = instantiate(cfg.metrics)  # before hours of training: what is wrong with its files shows now
         resume = share(lambda: checkpoint_to_resume(cfg))
@@ -118,13 +118,19 @@ def build_model(cfg: DictConfig, datamodule: Any, resume: Path | None) -> Latent
             cfg.autoencoder.checkpoint,
             autoencoder_recipe(cfg, datamodule),
             Path(cfg.paths.cache) / "autoencoder",
-            lambda folder, last: train_autoencoder(cfg, instantiate(cfg.data), folder, last),
+            lambda folder, last: train_autoencoder(cfg, instantiate(autoencoder_data(cfg)), folder, last),
         )
     pl.seed_everything(cfg.seed, verbose=False)
     model = instantiate(cfg.model.network)
     if folder is not None:
         install_autoencoder(model, folder)
     return model
+
+
+def autoencoder_data(cfg: DictConfig) -> DictConfig:
+    """The data's configuration for stage 1, which may have a batch size of its own."""
+    batch_size = cfg.autoencoder.batch_size or cfg.data.batch_size
+    return OmegaConf.merge(cfg.data, {"batch_size": batch_size})  # type: ignore[return-value]
 
 
 def autoencoder_recipe(cfg: DictConfig, datamodule: Any) -> dict[str, Any]:

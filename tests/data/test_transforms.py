@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from latent_inpaint.data.transforms import CropFlip, Distortions, enlarge_to_fit
+from latent_inpaint.data.transforms import CropFlip, Distortions, FewPictures, enlarge_to_fit
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (80, 100, 3), dtype=np.uint8)
 
 
-@pytest.mark.parametrize("transform", [CropFlip, Distortions])
+@pytest.mark.parametrize("transform", [CropFlip, Distortions, FewPictures])
 def test_result_is_a_function_of_the_generators_state(transform):
     first, second = transform(64), transform(64)
     first(PICTURE, np.random.default_rng(9))  # what was drawn before must not matter
@@ -33,6 +33,19 @@ def test_distortions_change_colours_and_shapes():
     assert coloured > 5 and bent > 5
 
 
+def test_few_pictures_have_other_colours_and_sizes():
+    grey_blue = np.full((80, 100, 3), (90, 100, 160), np.uint8)
+    dominant = {
+        int(FewPictures(32)(grey_blue, np.random.default_rng(i)).mean((0, 1)).argmax()) for i in range(30)
+    }
+    assert dominant == {0, 1, 2}
+    ramp = np.arange(100, dtype=np.uint8)[None, :, None].repeat(80, 0).repeat(3, 2)
+    slopes = [
+        np.abs(np.diff(FewPictures(32)(ramp, np.random.default_rng(i)).mean(2)[16]).mean()) for i in range(40)
+    ]
+    assert min(slopes) < 0.8 and max(slopes) > 1.2  # pixels of the picture per pixel of the crop, about
+
+
 def test_transforms_draw_independently():
     """One seed for every transform would tie their probabilities together: all applied or none."""
     rng = np.random.default_rng(0)
@@ -42,7 +55,7 @@ def test_transforms_draw_independently():
 
 
 @pytest.mark.parametrize("shape", [(20, 30), (30, 20), (1, 5)])
-@pytest.mark.parametrize("transform", [CropFlip, Distortions])
+@pytest.mark.parametrize("transform", [CropFlip, Distortions, FewPictures])
 def test_small_pictures_are_enlarged(transform, shape):
     picture = np.full((*shape, 3), 100, np.uint8)
     assert min(enlarge_to_fit(picture, 64).shape[:2]) == 64
@@ -53,7 +66,7 @@ def test_large_pictures_are_not_resized():
     assert enlarge_to_fit(PICTURE, 64) is PICTURE
 
 
-@pytest.mark.parametrize("transform", [CropFlip, Distortions])
+@pytest.mark.parametrize("transform", [CropFlip, Distortions, FewPictures])
 def test_the_picture_itself_stays_as_it_is(transform):
     """Pictures are cached: a transform that works in place would spoil the next epoch."""
     picture = PICTURE.copy()
