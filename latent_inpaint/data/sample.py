@@ -11,8 +11,8 @@ from latent_inpaint.data.listing import Listing
 
 _SKIMAGE, _SKLEARN = "skimage/data", "sklearn/datasets/images"
 
-# Colour photographs only: no drawings, no graphs, no grey pictures. The stereo pair stays on one side, and the
-# only landscape is trained on: a network that never saw a sky cannot encode one.
+# Colour photographs only: no drawings, no graphs, no grey pictures. The stereo pair stays on one side, and
+# the only landscape is trained on: a network that never saw a sky cannot encode one.
 TRAIN = (
     f"{_SKIMAGE}/astronaut.png",
     f"{_SKIMAGE}/hubble_deep_field.jpg",

@@ -8,7 +8,7 @@ from PIL import Image
 
 from latent_inpaint.data.listing import list_pictures
 from latent_inpaint.data.shard_writer import write_shards
-from latent_inpaint.data.transforms import CropFlip, Distortions
+from latent_inpaint.data.transforms import Distortions, FewPictures
 
 CONF = Path(__file__).parents[2] / "conf"
 ROOT = """
@@ -38,7 +38,7 @@ def test_sample_is_the_default(data_of):
     batch = next(iter(data.train_dataloader()))
     assert batch.image.shape == (2, 3, 64, 64) and batch.mask.shape == (2, 1, 64, 64)
     assert data.seed == 3 and data.summary()["val_crops"] >= 24
-    assert isinstance(data.train_transform, CropFlip)
+    assert isinstance(data.train_transform, FewPictures)
 
 
 @pytest.fixture
