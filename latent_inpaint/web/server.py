@@ -34,9 +34,11 @@ def serve(models: Mapping[str, LatentInpainter], host: str = HOST, port: int = P
     check_available(host)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the folder is removed then, too
     with tempfile.TemporaryDirectory(prefix="latent_inpaint_") as folder, _listen(host, port) as listening:
-        # gradio reads these when it is imported
+        # read by gradio, and by matplotlib that it uses where it is installed, when they are imported
         os.environ.update(
             GRADIO_TEMP_DIR=folder,
+            MPLCONFIGDIR=folder,
+            MPLBACKEND="agg",
             GRADIO_ANALYTICS_ENABLED="False",
             GRADIO_RUN_HISTORY="False",
             HF_HUB_OFFLINE="1",

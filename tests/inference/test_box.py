@@ -1,6 +1,7 @@
 """The network in the box, and how it is made."""
 
 import json
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -63,7 +64,11 @@ def test_it_works_without_a_network_and_is_what_inpaint_uses():
 
 @pytest.mark.slow
 def test_it_is_in_the_wheel(tmp_path):
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", tmp_path, ROOT]
+    source = tmp_path / "source"
+    shutil.copytree(ROOT / "latent_inpaint", source / "latent_inpaint")
+    for name in ("setup.cfg", "pyproject.toml", "README.md"):
+        shutil.copy(ROOT / name, source)
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", tmp_path, source]
     subprocess.run(command, check=True)
     (wheel,) = tmp_path.glob("*.whl")
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
