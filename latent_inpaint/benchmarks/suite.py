@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -20,6 +21,8 @@ from latent_inpaint.inference.benchmark import MODES, measure_one
 from latent_inpaint.models import save_model
 
 ROI_SIDE = 2048
+LOG_WIDTH = 160
+"""Characters in a line of a table that goes to a file instead of a terminal."""
 
 
 def run(output: Path, repeats: int, only: Sequence[str] = ()) -> list[Line]:
@@ -39,7 +42,8 @@ def run(output: Path, repeats: int, only: Sequence[str] = ()) -> list[Line]:
     unknown = set(only) - groups.keys() - {"floors"}
     if unknown:
         raise ValueError(f"only: expected some of {', '.join([*groups, 'floors'])}, got {sorted(unknown)}")
-    console, start = Console(), time.perf_counter()
+    console = Console(width=None if sys.stdout.isatty() else LOG_WIDTH)
+    start = time.perf_counter()
     lines: list[Line] = []
     for name, measure in groups.items():
         if not only or name in only:
