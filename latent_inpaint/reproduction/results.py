@@ -165,5 +165,5 @@ def _number(value: float | None) -> float:
     return math.nan if value is None else value
 
 
-def _short(value: float) -> float:
-    return float(f"{value:.{DIGITS}g}")
+def _short(value: float) -> float | None:
+    return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None

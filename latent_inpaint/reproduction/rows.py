@@ -23,7 +23,9 @@ class Row:
         overrides: Hydra overrides of this row.
         latent_only: the decoder is not run in training.
         lite0: trained on the network that PD-lite0 and FD-lite0 measure with.
-        published: the numbers it stands beside: `source`, and some of `fid`, `lpips`, `ssim`, `time`.
+        against: the row that its changes are against; empty for none.
+        published: the numbers it stands beside: `source`, and some of `fid`, `fid_change`, `lpips`, `ssim`,
+            `time`.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Row:
     overrides: tuple[str, ...] = ()
     latent_only: bool = False
     lite0: bool = False
+    against: str = ""
     published: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -69,6 +72,9 @@ def read_rows_file(path: Path) -> list[Row]:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ValueError(f"{path}: more than one row is called {', '.join(twice)}")
+    for row in rows:
+        if row.against and row.against not in names:
+            raise ValueError(f"row {row.name}: against: there is no row {row.against}")
     return rows
 
 

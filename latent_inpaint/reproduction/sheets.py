@@ -13,7 +13,7 @@ from latent_inpaint.visual.grids import read_column, sheet
 
 log = logging.getLogger(__name__)
 
-QUALITY = 80
+QUALITY = 70
 
 
 def pictures_sheet(runs: Mapping[str, Path]) -> bytes | None:

@@ -40,9 +40,10 @@ class Results:
         return [result for _, result in sorted(self.by_row.get(row, {}).items())]
 
     def state(self, row: Row) -> str:
-        """Where a row without results stands."""
+        """Where a row without results stands, in two words."""
         said = [self.states.get(f"{row.name}/seed{seed}", "not run yet") for seed in row.seeds]
-        return next((state for state in said if state != "not run yet"), "not run yet")
+        begun = [state for state in said if state != "not run yet"]
+        return begun[0].split(":")[0].split(",")[0] if begun else "not run yet"
 
     def final(self, row: str, metric: str) -> Mean | None:
         """The mean of a final metric over a row's seeds."""

@@ -13,6 +13,7 @@ from latent_inpaint.reproduction.targets import targets
 
 ORDER = ("fd_lite0", "pd_lite0", "ssim", "psnr", "l1_hole", "fid", "lpips")
 NOTHING = "–"
+PUBLISHED = ("fid", "fid_change", "lpips", "ssim", "time")
 
 
 def measured_columns(results: Results) -> list[Column]:
@@ -32,31 +33,40 @@ def targets_table(results: Results) -> Table:
     return Table(["", "target", "measured", "verdict"], rows, words=4)
 
 
+def rows_table(rows: Sequence[Row]) -> Table:
+    """What each row is."""
+    cells = [[label(row), row.title, str(row.published.get("source", "nothing published"))] for row in rows]
+    return Table(["row", "trained on", "stands beside"], cells, words=3)
+
+
 def published_table(results: Results, rows: Sequence[Row]) -> Table:
-    """Rows beside the published numbers; changes are against the first of the rows."""
-    header = ["row", "trained on", "beside", "FD-lite0 ↓", "change", "step", "FID ↓", "change", "LPIPS ↓"]
-    header += ["SSIM ↑", "their SSIM ↑", "their time"]
-    return Table(header, [_beside(results, row, rows[0]) for row in rows], words=3)
+    """Rows beside the published numbers."""
+    header = ["row", "changes against", "FD-lite0 ↓", "change", "FID ↓", "change", "LPIPS ↓"]
+    header += ["SSIM ↑", "SSIM ↑", "step", "time"]
+    titles = [f"{'their ' if i in THEIRS else ''}{text}" for i, text in enumerate(header)]
+    return Table(titles, [_beside(results, row) for row in rows], words=2)
 
 
-def _beside(results: Results, row: Row, first: Row) -> list[str]:
-    published, other = row.published, first.published
-    ours = results.compared(row.name, first.name, "fd_lite0")
-    step = results.step_change(row.name, first.name)
-    fids = [one["fid"] for one in (published, other) if "fid" in one]
+THEIRS = (4, 5, 6, 8, 10)
+"""Columns of the published numbers."""
+
+
+def _beside(results: Results, row: Row) -> list[str]:
+    ours = results.compared(row.name, row.against, "fd_lite0")
+    step = results.step_change(row.name, row.against)
+    theirs = {key: str(row.published.get(key, NOTHING)) for key in PUBLISHED}
     return [
         label(row),
-        row.title,
-        str(published.get("source", "nothing published")),
+        row.against or NOTHING,
         _final(results, row, "fd_lite0", 2),
-        NOTHING if ours is None or row is first else percent(change(ours[0].value, ours[1].value)),
-        NOTHING if step is None or row is first else percent(step),
-        str(published.get("fid", NOTHING)),
-        percent(change(*fids)) if len(fids) == 2 and row is not first else NOTHING,
-        str(published.get("lpips", NOTHING)),
+        NOTHING if ours is None else percent(change(ours[0].value, ours[1].value)),
+        theirs["fid"],
+        theirs["fid_change"],
+        theirs["lpips"],
         _final(results, row, "ssim", 4),
-        str(published.get("ssim", NOTHING)),
-        str(published.get("time", NOTHING)),
+        theirs["ssim"],
+        NOTHING if step is None else percent(step),
+        theirs["time"],
     ]
 
 

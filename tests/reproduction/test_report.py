@@ -1,0 +1,141 @@
+"""The report from results that were made up: targets, tables, what is missing, files."""
+
+import json
+import re
+
+import pytest
+import torch
+
+from latent_inpaint.reproduction.document import Document, Picture, Section, Table, html, markdown
+from latent_inpaint.reproduction.plots import curves_svg
+from latent_inpaint.reproduction.report import report, write_report
+from latent_inpaint.reproduction.results import read_result
+from latent_inpaint.reproduction.rows import Run
+from latent_inpaint.reproduction.sheets import pictures_sheet
+from latent_inpaint.reproduction.table import Results
+from latent_inpaint.reproduction.tables import measured_columns, published_table
+from latent_inpaint.reproduction.targets import targets
+from latent_inpaint.visual.grids import save_sheet
+
+NAMES = ("baseline", "latent_control", "latent_control_plus", "lama", "latent_lpl", "latent_full")
+
+
+@pytest.fixture
+def rows(row):
+    latent = {name: {"latent_only": name.startswith("latent"), "lite0": name == "lama"} for name in NAMES}
+    against = {"latent_control": "baseline", "latent_lpl": "latent_control"}
+    return [row(name, seeds=(0, 1), against=against.get(name, ""), **latent[name]) for name in NAMES]
+
+
+def verdicts(results):
+    return [target.verdict for target in targets(results)]
+
+
+def test_without_runs_nothing_is_said_to_be_measured(rows):
+    assert set(verdicts(Results(rows, []))) == {"not measured yet"}
+    text = markdown(report(Results(rows, [], steps=40)))
+    assert "0 of 12 runs are finished" in text and "not run yet" in text
+    assert not re.search(r"\d\.\d\d", text.split("## Runs")[0].split("## Table")[1])
+
+
+def test_targets_that_are_reached(rows, result):
+    finished = [
+        result("baseline", fd=[90, 80, 60], second=1.0, ssim=0.7),
+        result("latent_control", fd=[80, 60, 50], second=0.7),
+        result("latent_control_plus", fd=[70, 50, 40], second=0.7),
+        result("latent_lpl", fd=[60, 50, 42], second=0.9),
+        result("lama", fd=[60, 50, 40], second=2.0),
+        result("latent_full", fd=[60, 40, 30], second=1.0),
+    ]
+    assert verdicts(Results(rows, finished)) == ["reached"] * 5
+    said = targets(Results(rows, finished))
+    assert "FD-lite0 50.00 against 60.00 (−16.7 %)" in said[0].measured and "step −30.0 %" in said[0].measured
+    assert said[2].measured.startswith("latent_full: 30.00 against 60.00 (−50.0 %)")
+    assert "after 33 % of lama's time" in said[4].measured  # 40 steps of 1 s, of 60 of 2 s
+
+
+def test_targets_that_are_not_say_by_how_much(rows, result):
+    finished = [
+        result("baseline", fd=[90, 80, 60], second=1.0, ssim=0.85),
+        result("latent_control", fd=[80, 60, 50], second=0.8, ssim=0.8),
+        result("latent_lpl", fd=[80, 60, 45], second=0.8),
+        result("lama", fd=[60, 50, 40], second=1.0),
+        result("latent_full", fd=[60, 50, 44], second=1.0),
+    ]
+    found = verdicts(Results(rows, finished))
+    assert found[0] == "not reached: SSIM is worse by 5.9 %; the step's −20.0 % are 8.0 points short"
+    assert found[1] == "not measured yet"
+    assert found[3] == "not reached: −10.0 % is 5.0 points short"
+    assert found[4] == "not reached: it ends +10.0 % from lama's"
+    said = targets(Results(rows, finished))
+    assert "not compared yet: latent_control_plus" in said[2].measured
+
+
+def test_missing_rows_are_named_and_changes_need_both(rows, result):
+    results = Results(rows, [result("latent_control")], {"baseline/seed0": "begun, step 3 of 40"}, 60)
+    table = {cells[0]: cells for cells in published_table(results, rows).rows}
+    assert table["baseline"][2] == "begun" and table["latent_control"][2:4] == ["40.00", "–"]
+    assert table["lama †"][2] == "not run yet"
+    assert "begun, step 3 of 40" in markdown(report(results))
+
+
+def test_the_files_of_a_report(rows, result, settings, tmp_path):
+    finished = [result(name, seed, second=0.5 + seed / 10) for name in NAMES[:3] for seed in (0, 1)]
+    for i, name in enumerate(NAMES[:2]):
+        truth = torch.linspace(0, 1, 6 * 3 * 16 * 16).reshape(6, 3, 16, 16)
+        columns = {"input": truth * 0.5, "composite": truth * i, "truth": truth}
+        save_sheet(columns, settings.outputs / name / "seed0" / "samples" / "step_0000060.png")
+    folder = tmp_path / "report"
+    write_report(Results(rows, finished, steps=60), settings, folder)
+    runs = json.loads((folder / "rows.json").read_text())["runs"]
+    assert len(runs) == 12 and sum(run["state"] == "finished" for run in runs) == 6
+    assert runs[0]["curves"]["values"]["fd_lite0"] == [60, 50, 40] and runs[0]["seconds_per_step"] == 0.5
+    page = (folder / "report.html").read_text()
+    linked = re.findall(r"\]\((\S+)\)", (folder / "report.md").read_text())
+    assert set(linked) == {f"curves_{key}.svg" for key in ("ssim", "pd_lite0", "fd_lite0")} | {
+        "sheet_table_5_1.webp"
+    }
+    assert all((folder / name).stat().st_size < 60_000 for name in linked)
+    assert page.count("<img") == len(linked) and not re.search(r'(src|href)="(?!data:)', page)
+    assert str(tmp_path) not in page + (folder / "rows.json").read_text()
+    write_report(Results(rows, finished, steps=60), settings, tmp_path / "without", pictures=False)
+    assert not list((tmp_path / "without").glob("*.webp"))
+
+
+def test_a_sheet_leaves_out_other_pictures(tmp_path, caplog):
+    truth = torch.rand(2, 3, 16, 16)
+    for name, shown in (("a", truth), ("b", truth), ("c", 1 - truth)):
+        columns = {"input": shown, "composite": shown, "truth": shown}
+        save_sheet(columns, tmp_path / name / "samples" / "step_0000002.png")
+    assert pictures_sheet({name: tmp_path / name for name in "abc"}) == pictures_sheet(
+        {name: tmp_path / name for name in "ab"}
+    )
+    assert "c: its samples show other pictures" in caplog.text
+    assert pictures_sheet({"d": tmp_path / "d"}) is None
+
+
+def test_a_run_is_read_from_its_folder(row, finish, settings):
+    run = Run(row("latent_control"), 0)
+    found = read_result(finish(run), "latent_control", 0, settings.autoencoders)
+    assert (found.steps, found.seconds, found.seconds_per_step) == (40, 30, 0.75)
+    assert found.curves.values == {"fd_lite0": [60, 50]} and found.metrics["ssim"] == 0.8
+    assert str(settings.data) not in json.dumps(found.as_json())
+
+
+def test_curves_draw_a_line_a_row_and_dash_the_biased_ones(rows, result):
+    results = Results(rows, [result("baseline", seed, [60 + seed, 50]) for seed in (0, 1)] + [result("lama")])
+    column = next(column for column in measured_columns(results) if column.key == "fd_lite0")
+    drawn = curves_svg(results, column).decode()
+    assert "seconds of computing on one core" in drawn and ">baseline</text>" in drawn
+    assert drawn.count("stroke-dasharray: 5.18") == 3  # two panels and the legend
+    assert curves_svg(Results(rows, []), column) is None
+
+
+def test_documents_escape_and_check():
+    document = Document(
+        "a < b", [Section("s", [Table(["x"], [["1 < 2 | 3"]]), Picture("p.svg", "t", b"<svg/>")])]
+    )
+    assert "1 &lt; 2 | 3" in html(document) and "<title>a &lt; b</title>" in html(document)
+    assert "| 1 < 2 \\| 3 |" in markdown(document) and "![t](p.svg)" in markdown(document)
+    with pytest.raises(ValueError, match="expected 2 cells, got 1"):
+        Table(["a", "b"], [["1"]])
