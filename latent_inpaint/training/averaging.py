@@ -6,11 +6,11 @@ import torch
 from pytorch_lightning.callbacks import WeightAveraging
 from torch import Tensor
 
-WARM_UP = 9  # the average forgets its start: its horizon grows with the steps until it reaches the decay's
+WARM_UP = 4  # before the decay sets the horizon, the average is over the last quarter of the steps or so
 
 
 class WeightEMA(WeightAveraging):
-    """Weights and BatchNorm statistics after step n: `θ̄ ← θ̄ + w (θ − θ̄)`, `w = max(1 − decay, 9/(n + 10))`.
+    """Weights and BatchNorm statistics after step n: `θ̄ ← θ̄ + w (θ − θ̄)`, `w = max(1 − decay, 4/(n + 5))`.
 
     It does what a falling learning rate does, without the run having to know when it ends: a resumed run goes
     on exactly. Checkpoints hold the average as their weights, and the current weights beside it.
