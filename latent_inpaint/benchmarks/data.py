@@ -14,7 +14,7 @@ from PIL import Image
 
 from latent_inpaint.benchmarks.lines import Line
 from latent_inpaint.benchmarks.steps import ROWS, network, training_step
-from latent_inpaint.benchmarks.timing import medians, rate
+from latent_inpaint.benchmarks.timing import rate, ratios
 from latent_inpaint.data.datasets import PictureReader, TrainDataset, collate
 from latent_inpaint.data.listing import list_pictures
 from latent_inpaint.data.loaders import torch_loader
@@ -98,10 +98,9 @@ def draft_line(repeats: int) -> Line:
         np.asarray(picture.resize((512, 512), Image.Resampling.BICUBIC))
 
     jobs = {"draft": lambda: read_picture(io.BytesIO(encoded), 512), "in full": in_full}
-    seconds = medians(jobs, repeats)
     return Line(
         "reading a JPEG of 4096² at 512²",
-        seconds["draft"] / seconds["in full"],
+        ratios(jobs, "in full", repeats)["draft"],
         0.5,
         "decoding in full, then reducing",
         "entropy decoding, which draft mode does not skip",

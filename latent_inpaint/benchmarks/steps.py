@@ -13,7 +13,7 @@ from torch._subclasses import FakeTensorMode
 
 from latent_inpaint.benchmarks.lines import Line
 from latent_inpaint.benchmarks.reference import plain_generator
-from latent_inpaint.benchmarks.timing import Job, medians
+from latent_inpaint.benchmarks.timing import Job, ratios
 from latent_inpaint.losses import LatentL1, PixelL1
 from latent_inpaint.models import Decoder, Encoder, FFCRefiner, InpaintingOutput, LatentInpainter, MaskEncoder
 from latent_inpaint.training.dry_run import StepMeter, empty
@@ -106,16 +106,21 @@ def row_lines(repeats: int) -> list[Line]:
         batch = batch_of(size, batch_size)
         steps = {name: training_step(network(row, 8), row.pixels) for name, row in ROWS.items()}
         jobs = {name: partial(step, *batch) for name, step in steps.items()}
-        seconds = medians(jobs, repeats)
+        found = ratios(jobs, "baseline", repeats)
         flops = {name: step_flops(row, 8, size) for name, row in ROWS.items()}
         for name, target in (("latent_control", 0.60), ("control", 1.00)):
             limit = (
                 f"operations alone: {flops[name] / flops['baseline']:.2f} "
                 f"({wide[name] / wide['baseline']:.2f} at ngf 64, 256²); both rows train the same refiner"
             )
-            ratio = seconds[name] / seconds["baseline"]
             lines.append(
-                Line(f"{name}, {size}², ngf 8", ratio, target, f"baseline's step, batch {batch_size}", limit)
+                Line(
+                    f"{name}, {size}², ngf 8",
+                    found[name],
+                    target,
+                    f"baseline's step, batch {batch_size}",
+                    limit,
+                )
             )
     return lines
 
@@ -129,10 +134,9 @@ def formulation_line(repeats: int) -> Line:
         "ours": partial(training_step(ours, True), *batch),
         "plain": partial(training_step(plain_generator(ours), True), *batch),
     }
-    seconds = medians(jobs, repeats)
     return Line(
         "LaMa generator's step, float32, ngf 8, 256²",
-        seconds["plain"] / seconds["ours"],
+        ratios(jobs, "ours", repeats)["plain"],
         1.15,
         "four convolutions per FFC, copies around the FFT; equal outputs",
         "the convolutions, which are the same operations in both",
@@ -148,11 +152,10 @@ def bf16_line(repeats: int) -> Line:
         model = network(ROWS["baseline"], 64, n_blocks=3)
         model.plain_encoder = None
         jobs[name] = partial(training_step(model, True, dtype), *batch)
-    seconds = medians(jobs, repeats)
     native = torch.backends.cpu.get_cpu_capability()
     return Line(
         "LaMa generator's step in bf16, ngf 64, 256², 3 blocks",
-        seconds["float32"] / seconds["bf16"],
+        ratios(jobs, "bf16", repeats)["float32"],
         1.7,
         "float32, batch 1",
         f"FFTs and BatchNorm statistics stay in float32; this CPU: {native}",
@@ -177,7 +180,6 @@ def compile_lines(repeats: int) -> list[Line]:
     reasons = "; ".join(str(reason.reason) for reason in explained.break_reasons) or "none"
     dynamo.reset()
     jobs = {"eager": step(refiner, latent), "compiled": step(torch.compile(refiner), latent)}
-    seconds = medians(jobs, repeats)
     return [
         Line(
             "graph breaks of the refiner under torch.compile",
@@ -188,7 +190,7 @@ def compile_lines(repeats: int) -> list[Line]:
         ),
         Line(
             "refiner's step under torch.compile, ngf 8, 128²",
-            seconds["compiled"] / seconds["eager"],
+            ratios(jobs, "eager", repeats)["compiled"],
             None,
             "the same step without it",
             "convolutions and FFTs are library calls; only what lies between them is fused",

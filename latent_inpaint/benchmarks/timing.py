@@ -10,8 +10,8 @@ from typing import Any
 Job = Callable[[], Any]
 
 
-def medians(jobs: Mapping[str, Job], repeats: int = 5) -> dict[str, float]:
-    """Median CPU seconds (of all threads) of each job, run in turn A, B, A, B …, after one unmeasured round.
+def rounds(jobs: Mapping[str, Job], repeats: int = 5) -> dict[str, list[float]]:
+    """CPU seconds (of all threads) of each job, run in turn A, B, A, B …, after one unmeasured round.
 
     Raises:
         ValueError: repeats below 1.
@@ -26,7 +26,21 @@ def medians(jobs: Mapping[str, Job], repeats: int = 5) -> dict[str, float]:
             start = time.process_time()
             job()
             seconds[name].append(time.process_time() - start)
-    return {name: statistics.median(values) for name, values in seconds.items()}
+    return seconds
+
+
+def medians(jobs: Mapping[str, Job], repeats: int = 5) -> dict[str, float]:
+    """Median CPU seconds of each job; see `rounds`."""
+    return {name: statistics.median(values) for name, values in rounds(jobs, repeats).items()}
+
+
+def ratios(jobs: Mapping[str, Job], to: str, repeats: int = 5) -> dict[str, float]:
+    """Each job's time over that of the job `to`, the median of the rounds' ratios; see `rounds`."""
+    seconds = rounds(jobs, repeats)
+    return {
+        name: statistics.median(one / base for one, base in zip(values, seconds[to]))
+        for name, values in seconds.items()
+    }
 
 
 def rate(job: Callable[[], int], seconds: float = 2.0) -> float:

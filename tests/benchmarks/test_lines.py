@@ -8,7 +8,7 @@ from latent_inpaint.benchmarks.floors import Part, TrafficMeter
 from latent_inpaint.benchmarks.lines import Line, console_table, markdown_table
 from latent_inpaint.benchmarks.steps import ROWS, step_flops
 from latent_inpaint.benchmarks.suite import run
-from latent_inpaint.benchmarks.timing import medians, rate
+from latent_inpaint.benchmarks.timing import medians, rate, ratios
 
 
 def test_a_line_knows_whether_its_target_is_reached():
@@ -33,6 +33,7 @@ def test_jobs_run_in_turn():
     calls = []
     found = medians({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, repeats=2)
     assert calls == ["a", "b"] * 3 and found.keys() == {"a", "b"}
+    assert ratios({"a": lambda: sum(range(10_000)), "b": lambda: sum(range(1_000_000))}, "a")["b"] > 10
     with pytest.raises(ValueError, match="repeats must be at least 1, got 0"):
         medians({}, repeats=0)
     assert rate(lambda: sum(1 for _ in range(1000)), seconds=0.01) > 1000
