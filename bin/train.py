@@ -27,7 +27,8 @@ def main(cfg: DictConfig) -> float | None:
             return None
     except (RuntimeError, ValueError) as error:
         fail(error)
-    from latent_inpaint.training.run import Interrupted, optimized_value, train
+    from latent_inpaint.training.folders import optimized_value
+    from latent_inpaint.training.run import Interrupted, train
 
     try:
         return optimized_value(cfg, train(cfg))

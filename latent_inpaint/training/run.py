@@ -12,8 +12,7 @@ import pytorch_lightning as pl
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from latent_inpaint.evaluation.command import build_methods, new_folder
-from latent_inpaint.evaluation.files import ROWS_NAME, read_rows
+from latent_inpaint.evaluation.command import build_methods
 from latent_inpaint.evaluation.networks import load_network
 from latent_inpaint.evaluation.session import compare
 from latent_inpaint.models import LatentInpainter, save_model
@@ -34,8 +33,9 @@ from latent_inpaint.training.distributed import (
     n_processes,
     share,
 )
+from latent_inpaint.training.folders import checkpoint_to_resume, run_folder
 from latent_inpaint.training.launch import TERMINATED
-from latent_inpaint.training.pretraining import AUTO, RECIPE_NAME, autoencoder_folder, install_autoencoder
+from latent_inpaint.training.pretraining import RECIPE_NAME, autoencoder_folder, install_autoencoder
 from latent_inpaint.training.signals import StopOnSIGTERM, Terminated
 
 log = logging.getLogger(__name__)
@@ -57,6 +57,8 @@ def train(cfg: DictConfig) -> Path:
     with joined_processes(cfg.trainer.accelerator) as first:
         datamodule = instantiate(cfg.data if cfg.training is not None else autoencoder_data(cfg))
         datamodule.setup()
+        if datamodule.summary()["val_crops"] < n_processes():  # one without any would wait for ever
+            raise ValueError(f"data: too few validation pictures for {n_processes()} processes")
         suite = instantiate(cfg.metrics)  # before hours of training: what is wrong with its files shows now
         resume = share(lambda: checkpoint_to_resume(cfg))
         run = share(lambda: run_folder(cfg, resume))
@@ -69,22 +71,6 @@ def train(cfg: DictConfig) -> Path:
         evaluate(cfg, datamodule, suite, run)
     log.info("Results: %s (pictures: %s)", run, run / "samples" / "progress.png")
     return run
-
-
-def optimized_value(cfg: DictConfig, run: Path) -> float | None:
-    """The network's `optimized_metric`, which a sweeper optimises; None where the configuration has none.
-
-    Raises:
-        ValueError: there is no such metric, or it could not be measured.
-    """
-    metric = cfg.get("optimized_metric")
-    if metric is None:
-        return None
-    metrics = read_rows(run / ROWS_NAME)[0]["metrics"]
-    if metrics.get(metric) is None:
-        measured = ", ".join(name for name, value in metrics.items() if value is not None)
-        raise ValueError(f"optimized_metric: expected one of {measured}, got {metric!r}")
-    return float(metrics[metric])
 
 
 def train_inpainting(cfg: DictConfig, datamodule: Any, run: Path, resume: Path | None) -> None:
@@ -207,40 +193,6 @@ def fit(
         trainer.save_checkpoint(last, weights_only=False)
         raise Interrupted(f"Stopped at step {trainer.global_step}; {again} goes on") from None
     return trainer
-
-
-def checkpoint_to_resume(cfg: DictConfig) -> Path | None:
-    """The checkpoint of `resume`; with `auto` that in the folder of this `run_name`, if there is one.
-
-    Raises:
-        FileNotFoundError: the checkpoint to resume from is not there.
-    """
-    if cfg.resume is None:
-        return None
-    if cfg.resume == AUTO:
-        last = _named_folder(cfg) / "checkpoints" / LAST_NAME
-        return last if last.is_file() else None
-    if not Path(cfg.resume).is_file():
-        raise FileNotFoundError(f"resume={cfg.resume}: no such checkpoint")
-    return Path(cfg.resume)
-
-
-def run_folder(cfg: DictConfig, resume: Path | None) -> Path:
-    """A new folder `outputs/<experiment>/<run>` with its `config.yaml`, or the folder of the run resumed."""
-    if resume is not None:
-        return resume.resolve().parent.parent
-    if cfg.resume == AUTO:  # the folder of a run that was stopped before its first checkpoint is used again
-        run = _named_folder(cfg)
-        run.mkdir(parents=True, exist_ok=True)
-        (run / "metrics.csv").unlink(missing_ok=True)
-    else:
-        run = new_folder(_named_folder(cfg))
-    OmegaConf.save(cfg, run / "config.yaml")
-    return run
-
-
-def _named_folder(cfg: DictConfig) -> Path:
-    return Path(cfg.paths.outputs) / cfg.experiment_name / cfg.run_name
 
 
 def run_card(cfg: DictConfig) -> dict[str, Any]:

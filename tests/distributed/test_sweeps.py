@@ -12,7 +12,7 @@ from hydra.core.global_hydra import GlobalHydra
 from latent_inpaint.evaluation.files import write_rows
 from latent_inpaint.evaluation.summary import markdown_summary, without_results
 from latent_inpaint.training.config import register_resolvers
-from latent_inpaint.training.run import optimized_value
+from latent_inpaint.training.folders import optimized_value
 
 ROOT = Path(__file__).parents[2]
 TINY = ["data=folder", "data.size=32", "data.num_workers=0", "model.ngf=2", "model.n_blocks=1"]

@@ -1,0 +1,62 @@
+"""Where a run's results go, and what is read from there again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+from latent_inpaint.evaluation.command import new_folder
+from latent_inpaint.evaluation.files import ROWS_NAME, read_rows
+from latent_inpaint.training.checkpoints import LAST_NAME
+from latent_inpaint.training.pretraining import AUTO
+
+
+def checkpoint_to_resume(cfg: DictConfig) -> Path | None:
+    """The checkpoint of `resume`; with `auto` that in the folder of this `run_name`, if there is one.
+
+    Raises:
+        FileNotFoundError: the checkpoint to resume from is not there.
+    """
+    if cfg.resume is None:
+        return None
+    if cfg.resume == AUTO:
+        last = _named_folder(cfg) / "checkpoints" / LAST_NAME
+        return last if last.is_file() else None
+    if not Path(cfg.resume).is_file():
+        raise FileNotFoundError(f"resume={cfg.resume}: no such checkpoint")
+    return Path(cfg.resume)
+
+
+def run_folder(cfg: DictConfig, resume: Path | None) -> Path:
+    """A new folder `outputs/<experiment>/<run>` with its `config.yaml`, or the folder of the run resumed."""
+    if resume is not None:
+        return resume.resolve().parent.parent
+    if cfg.resume == AUTO:  # the folder of a run that was stopped before its first checkpoint is used again
+        run = _named_folder(cfg)
+        run.mkdir(parents=True, exist_ok=True)
+        (run / "metrics.csv").unlink(missing_ok=True)
+    else:
+        run = new_folder(_named_folder(cfg))
+    OmegaConf.save(cfg, run / "config.yaml")
+    return run
+
+
+def _named_folder(cfg: DictConfig) -> Path:
+    return Path(cfg.paths.outputs) / cfg.experiment_name / cfg.run_name
+
+
+def optimized_value(cfg: DictConfig, run: Path) -> float | None:
+    """The network's `optimized_metric`, which a sweeper optimises; None where the configuration has none.
+
+    Raises:
+        ValueError: there is no such metric, or it could not be measured.
+    """
+    metric = cfg.get("optimized_metric")
+    if metric is None:
+        return None
+    metrics = read_rows(run / ROWS_NAME)[0]["metrics"]
+    if metrics.get(metric) is None:
+        measured = ", ".join(name for name, value in metrics.items() if value is not None)
+        raise ValueError(f"optimized_metric: expected one of {measured}, got {metric!r}")
+    return float(metrics[metric])
