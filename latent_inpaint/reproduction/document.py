@@ -104,7 +104,7 @@ def html(document: Document) -> str:
 
 STYLE = """
 body { margin: 0; font: 15px/1.5 system-ui, sans-serif; color: #1d2129; background: #fff; }
-main { max-width: 1120px; margin: 0 auto; padding: 24px 20px 64px; }
+main { max-width: 1200px; margin: 0 auto; padding: 24px 20px 64px; }
 h1 { font-size: 26px; line-height: 1.25; margin: 0 0 20px; }
 h2 { font-size: 19px; margin: 40px 0 8px; }
 p, ul { max-width: 860px; margin: 8px 0 12px; }

@@ -143,7 +143,8 @@ def _tables(rows: Sequence[Row]) -> list[str]:
 
 def _curves(results: Results) -> list[Picture]:
     drawn = []
-    for column in (column for column in COLUMNS if column.key in DRAWN):
+    by_key = {column.key: column for column in COLUMNS}
+    for column in (by_key[key] for key in DRAWN):
         content = curves_svg(results, column)
         if content:
             title = f"{column.title} of the held-out pictures while training"

@@ -29,7 +29,7 @@ def label(row: Row) -> str:
 
 def targets_table(results: Results) -> Table:
     """What is to be reached, and what was."""
-    rows = [[str(i), t.title, t.measured, t.verdict] for i, t in enumerate(targets(results), start=1)]
+    rows = [[t.number, t.title, t.measured, t.verdict] for t in targets(results)]
     return Table(["", "target", "measured", "verdict"], rows, words=4)
 
 

@@ -19,11 +19,13 @@ class Target:
     """One thing to reach.
 
     Attributes:
+        number: in the list of targets; the improved recipe answers to the first one too.
         title: what.
         measured: the numbers; empty where there are none.
         verdict: reached, not reached and by how much, or not measured yet.
     """
 
+    number: str
     title: str
     measured: str
     verdict: str
@@ -32,15 +34,15 @@ class Target:
 def targets(results: Results) -> list[Target]:
     """All of them, in their order."""
     return [
-        better_and_cheaper(results, "latent_control"),
-        better_and_cheaper(results, "latent_control_plus"),
+        better_and_cheaper(results, "1", "latent_control"),
+        better_and_cheaper(results, "1 plus", "latent_control_plus"),
         better_at_equal_seconds(results),
         better_by_lpl(results),
         as_good_as_lama_sooner(results),
     ]
 
 
-def better_and_cheaper(results: Results, row: str) -> Target:
+def better_and_cheaper(results: Results, number: str, row: str) -> Target:
     """At equal steps better than the baseline by three metrics, and the step at least 28 % cheaper."""
     title = (
         f"{row} better than baseline by FD-lite0, PD-lite0 and SSIM at equal steps, "
@@ -50,7 +52,7 @@ def better_and_cheaper(results: Results, row: str) -> Target:
     compared = {key: results.compared(row, "baseline", key) for key in (FD, PD, SSIM)}
     found = {key: pair for key, pair in compared.items() if pair}
     if step is None or len(found) < len(compared):
-        return _missing(title, results, (row, "baseline"))
+        return _missing(number, title, results, (row, "baseline"))
     said = [f"{COLUMN[key].title} {_against(key, *pair)}" for key, pair in found.items()]
     worse = [
         f"{COLUMN[key].title} is worse by {percent(abs(change(a.value, b.value)))[1:]}"
@@ -60,7 +62,7 @@ def better_and_cheaper(results: Results, row: str) -> Target:
     if step > STEP_CHANGE:
         worse.append(f"the step's {percent(step)} are {(step - STEP_CHANGE) * 100:.1f} points short")
     counted = f"{len(results.pairs(row, 'baseline'))} seed(s)"
-    return Target(title, "; ".join([*said, f"step {percent(step)}", counted]), _verdict(worse))
+    return Target(number, title, "; ".join([*said, f"step {percent(step)}", counted]), _verdict(worse))
 
 
 def better_at_equal_seconds(results: Results) -> Target:
@@ -70,14 +72,17 @@ def better_at_equal_seconds(results: Results) -> Target:
     pairs = {name: results.compared_at_equal_seconds(name, "baseline", FD) for name in names}
     there = {name: pair for name, pair in pairs.items() if pair}
     if not there:
-        return _missing(title, results, ("baseline", *names))
+        return _missing("2", title, results, ("baseline", *names))
     best = min(there, key=lambda name: change(there[name][0].value, there[name][1].value))
     share = change(there[best][0].value, there[best][1].value)
     missing = [name for name in names if name not in there]
     rest = f"; not compared yet: {', '.join(missing)}" if missing else ""
     counted = f"{there[best][0].count} seed(s)"
     return Target(
-        title, f"{best}: {_against(FD, *there[best])}, {counted}{rest}", _at_most(share, EQUAL_SECONDS_CHANGE)
+        "2",
+        title,
+        f"{best}: {_against(FD, *there[best])}, {counted}{rest}",
+        _at_most(share, EQUAL_SECONDS_CHANGE),
     )
 
 
@@ -86,9 +91,9 @@ def better_by_lpl(results: Results) -> Target:
     title = "latent_lpl lowers FD-lite0 by at least 15 % against latent L1 alone (latent_control)"
     pair = results.compared("latent_lpl", "latent_control", FD)
     if pair is None:
-        return _missing(title, results, ("latent_lpl", "latent_control"))
+        return _missing("3", title, results, ("latent_lpl", "latent_control"))
     said = f"{_against(FD, *pair)}, {pair[0].count} seed(s)"
-    return Target(title, said, _at_most(change(pair[0].value, pair[1].value), LPL_CHANGE))
+    return Target("3", title, said, _at_most(change(pair[0].value, pair[1].value), LPL_CHANGE))
 
 
 def as_good_as_lama_sooner(results: Results) -> Target:
@@ -96,16 +101,16 @@ def as_good_as_lama_sooner(results: Results) -> Target:
     title = "latent_full reaches lama's FD-lite0 in at most half of its training time"
     pair = results.compared("latent_full", "lama", FD)
     if pair is None:
-        return _missing(title, results, ("latent_full", "lama"))
+        return _missing("4", title, results, ("latent_full", "lama"))
     share = results.time_share("latent_full", "lama", FD)
     note = "lama trained on the network that FD-lite0 measures with"
     if share is None:
         said = f"{_against(FD, *pair)} when its training ended; {note}"
         gap = percent(change(pair[0].value, pair[1].value))
-        return Target(title, said, f"not reached: it ends {gap} from lama's")
+        return Target("4", title, said, f"not reached: it ends {gap} from lama's")
     said = f"as low as lama's {pair[1].text(2)} after {share.value * 100:.0f} % of lama's time; {note}"
     short = [f"{(share.value - TIME_SHARE) * 100:.0f} points too late"] if share.value > TIME_SHARE else []
-    return Target(title, said, _verdict(short))
+    return Target("4", title, said, _verdict(short))
 
 
 def _against(metric: str, one: Mean, other: Mean) -> str:
@@ -122,6 +127,8 @@ def _verdict(failings: list[str]) -> str:
     return f"not reached: {'; '.join(failings)}" if failings else "reached"
 
 
-def _missing(title: str, results: Results, names: tuple[str, ...]) -> Target:
+def _missing(number: str, title: str, results: Results, names: tuple[str, ...]) -> Target:
     without = [name for name in names if not results.of(name)]
-    return Target(title, f"without a finished run: {', '.join(without)}" if without else "", NOT_MEASURED)
+    return Target(
+        number, title, f"without a finished run: {', '.join(without)}" if without else "", NOT_MEASURED
+    )

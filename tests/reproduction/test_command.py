@@ -10,12 +10,19 @@ import pytest
 from latent_inpaint.reproduction.command import main, progress
 
 ROOT = Path(__file__).resolve().parents[2]
-TINY = "data.size=64 data.batch_size=2 data.num_workers=0 model.ngf=2 model.n_blocks=1 metrics=lite0".split()
+TINY = [
+    "data.size=64",
+    "data.batch_size=2",
+    "data.num_workers=0",
+    "model.ngf=2",
+    "model.n_blocks=1",
+    "metrics=lite0",
+]
 ROWS = """
 overrides: ["methods=[mean]"]
 rows:
   - {name: latent_control, title: latent, table: One, seeds: [0, 1], latent_only: true}
-  - {name: plain, experiment: baseline, title: pixels, table: One, overrides: ["model.n_blocks=2"]}
+  - {name: plain, experiment: baseline, title: pixels, table: One, overrides: ["training.optimizer.lr=0.5"]}
   - {name: absent, title: an experiment that is not there, table: Two}
 """
 
@@ -62,7 +69,7 @@ def test_runs_are_trained_once_and_reported(root, pictures, tmp_path, caplog):
         "cannot run",
         "finished",
     ]
-    assert runs["plain", 0]["config"]["model.n_blocks"] == 2
+    assert runs["plain", 0]["config"]["training.optimizer.lr"] == 0.5
     assert len(runs["latent_control", 1]["curves"]["steps"]) == 20
     assert len(list((outputs / "cache" / "autoencoder").glob("*/model"))) == 1  # both seeds, both rows
     before = {path: path.stat().st_mtime_ns for path in outputs.rglob("metrics.*")}
