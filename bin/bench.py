@@ -14,9 +14,14 @@ def main() -> None:
     parser.add_argument("only", nargs="*", help="rows formulation bf16 compile data inference floors; all")
     parser.add_argument("--output", type=Path, default=Path("reports/bench.json"), help="JSON to write")
     parser.add_argument("--repeats", type=int, default=5, help="rounds of each comparison (default: 5)")
+    parser.add_argument("--threads", type=int, default=1, help="of the network (default: 1, which others disturb least)")
     options = parser.parse_args()
 
+    import torch
+
     from latent_inpaint.benchmarks.suite import run
+
+    torch.set_num_threads(options.threads)
 
     try:
         run(options.output, options.repeats, options.only)

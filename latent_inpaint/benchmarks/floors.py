@@ -18,7 +18,7 @@ from latent_inpaint.training.dry_run import StepMeter
 if TYPE_CHECKING:
     from rich.table import Table
 
-SIZE, BATCH_SIZE, NGF = 256, 4, 8
+SIZE, BATCH_SIZE, NGF = 256, 16, 8
 
 
 @dataclass(frozen=True)

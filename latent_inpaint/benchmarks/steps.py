@@ -102,7 +102,7 @@ def row_lines(repeats: int) -> list[Line]:
     """`latent_control` and `control` against `baseline`."""
     lines = []
     wide = {name: step_flops(row, 64, 256) for name, row in ROWS.items()}
-    for size, batch_size in ((128, 16), (256, 8)):
+    for size, batch_size in ((128, 16), (256, 16)):
         batch = batch_of(size, batch_size)
         steps = {name: training_step(network(row, 8), row.pixels) for name, row in ROWS.items()}
         jobs = {name: partial(step, *batch) for name, step in steps.items()}
@@ -127,7 +127,7 @@ def row_lines(repeats: int) -> list[Line]:
 
 def formulation_line(repeats: int) -> Line:
     """A plain LaMa generator's step against the straightforward formulation."""
-    batch = batch_of(256, 8)
+    batch = batch_of(256, 16)
     ours = network(ROWS["baseline"], 8)
     ours.plain_encoder = None
     jobs = {
@@ -149,12 +149,12 @@ def bf16_line(repeats: int) -> Line:
     batch = batch_of(256, 1)
     jobs: dict[str, Job] = {}
     for name, dtype in (("float32", None), ("bf16", torch.bfloat16)):
-        model = network(ROWS["baseline"], 64, n_blocks=3)
+        model = network(ROWS["baseline"], 64, n_blocks=2)
         model.plain_encoder = None
         jobs[name] = partial(training_step(model, True, dtype), *batch)
     native = torch.backends.cpu.get_cpu_capability()
     return Line(
-        "LaMa generator's step in bf16, ngf 64, 256², 3 blocks",
+        "LaMa generator's step in bf16, ngf 64, 256², 2 blocks",
         ratios(jobs, "bf16", repeats)["float32"],
         1.7,
         "float32, batch 1",
