@@ -20,7 +20,7 @@ from latent_inpaint.evaluation.files import write_atomic
 from latent_inpaint.inference.benchmark import MODES, measure_one
 from latent_inpaint.models import save_model
 
-ROI_SIDE = 2048
+ROI_SIDE = 4096
 LOG_WIDTH = 160
 """Characters in a line of a table that goes to a file instead of a terminal."""
 
