@@ -51,7 +51,7 @@ def test_two_processes_train_as_one_with_the_double_batch(compose, pictures, tmp
     shared = [f"autoencoder.checkpoint={autoencoder}", "data.batch_size=2", *settings]
     outputs = tmp_path / "two"
     done = subprocess.run(
-        command(pictures, outputs, *TWO, *shared), capture_output=True, text=True, timeout=300
+        command(pictures, outputs, *TWO, *shared), capture_output=True, text=True, timeout=900
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("Results go to") == 1
@@ -160,6 +160,6 @@ def test_sigterm_stops_all_processes_at_the_same_step(pictures, tmp_path):
         f"SIGTERM at step {stopped['global_step']}; resume={last} goes on" in (tmp_path / "log").read_text()
     )
     resumed = [*TWO, f"resume={last}", f"trainer.max_steps={stopped['global_step'] + 2}", "data.batch_size=2"]
-    done = subprocess.run(command(pictures, tmp_path, *resumed), capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command(pictures, tmp_path, *resumed), capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr
     assert read_checkpoint(last)["images_seen"] == stopped["images_seen"] + 8

@@ -154,8 +154,9 @@ def test_20_kills_at_random_moments_do_not_change_the_weights(compose, tmp_path)
     seconds, rng = time.monotonic() - start, random.Random(0)
     kills, runs = 0, 0
     while kills < KILLS:
-        while driver.train(f"run{runs}", kill_after=rng.random() * seconds / 2) == -signal.SIGKILL:
+        while driver.train(f"run{runs}", kill_after=rng.random() * seconds / 3) == -signal.SIGKILL:
             kills += 1
+            print(f"kill {kills} in run {runs}")
         runs += 1
     driver.process.stdin.close()
     assert driver.process.wait() == 0
