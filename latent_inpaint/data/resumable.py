@@ -1,6 +1,11 @@
 """What every data module has: the position in the training data, kept in checkpoints."""
 
+from itertools import islice
+
+import torch
 from pytorch_lightning import LightningDataModule
+
+from latent_inpaint.data import Batch
 
 
 class ResumableDataModule(LightningDataModule):
@@ -21,3 +26,12 @@ class ResumableDataModule(LightningDataModule):
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
         """Continues at the checkpoint's position; effective for loaders iterated afterwards."""
         self.images_seen = int(state_dict["images_seen"])
+
+    def first_batches(self, count: int) -> list[Batch]:
+        """The first `count` training batches, wherever training stands; draws no random number."""
+        position, self.images_seen = self.images_seen, 0
+        try:
+            with torch.random.fork_rng(devices=[]):
+                return list(islice(iter(self.train_dataloader()), count))
+        finally:
+            self.images_seen = position

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import WeightAveraging
-from torch import Tensor
+from torch import Tensor, nn
+
+from latent_inpaint.data import Batch
+from latent_inpaint.training.distributed import SyncTrainedBatchNorm, n_processes
 
 WARM_UP = 4  # before the decay sets the horizon, the average is over the last quarter of the steps or so
 
 
+CALIBRATION_BATCHES = 16
+
+
 class WeightEMA(WeightAveraging):
-    """Weights and BatchNorm statistics after step n: `θ̄ ← θ̄ + w (θ − θ̄)`, `w = max(1 − decay, 4/(n + 5))`.
+    """Weights after step n: `θ̄ ← θ̄ + w (θ − θ̄)`, `w = max(1 − decay, 4/(n + 5))`.
 
     It does what a falling learning rate does, without the run having to know when it ends: a resumed run goes
     on exactly. Checkpoints hold the average as their weights, and the current weights beside it.
+
+    The averaged network's BatchNorm statistics are not those of the weights on the way, averaged: before a
+    validation and after the last step they are measured anew, on the first training batches (Izmailov et al.,
+    "Averaging weights leads to wider optima", 2018, section 3.2; Wu and Johnson, "Rethinking 'Batch' in
+    BatchNorm", 2021).
 
     Args:
         decay: in [0, 1); 0.995 averages over the last 200 steps or so.
@@ -23,7 +37,48 @@ class WeightEMA(WeightAveraging):
         if not 0 <= decay < 1:
             raise ValueError(f"decay must be in [0, 1), got {decay}")
         self.decay = decay
+        self._batches: list[Batch] | None = None
         super().__init__(avg_fn=self._average)
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *rest: Any) -> None:
+        """Average; after the last step, before it is saved, also measure the statistics."""
+        super().on_train_batch_end(trainer, pl_module, *rest)
+        if trainer.global_step == trainer.max_steps:
+            self._measure_statistics(trainer)
+
+    def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Validate the averaged weights, with statistics of their own."""
+        if trainer.global_step < trainer.max_steps:
+            self._measure_statistics(trainer)
+        super().on_validation_epoch_start(trainer, pl_module)
+
+    @torch.no_grad()
+    def _measure_statistics(self, trainer: pl.Trainer) -> None:
+        """Set the averaged network's running statistics to the mean of those of the calibration batches."""
+        assert self._average_model is not None
+        module: Any = self._average_model.module
+        module.train()
+        synchronised = SyncTrainedBatchNorm() if n_processes() > 1 else None
+        if synchronised is not None:
+            synchronised.apply(module.model)
+        norms = [m for m in module.model.modules() if isinstance(m, nn.BatchNorm2d) and m.training]
+        momenta = [norm.momentum for norm in norms]
+        for index, batch in enumerate(self._calibration(trainer) if norms else ()):
+            for norm in norms:
+                norm.momentum = 1 / (index + 1)  # a plain mean, which forgets what was there
+            image, mask = batch.image.to(module.device), batch.mask.to(module.device)
+            with trainer.precision_plugin.forward_context():
+                module.model(image, mask)
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
+        if synchronised is not None:
+            synchronised.revert(module.model)
+
+    def _calibration(self, trainer: pl.Trainer) -> list[Batch]:
+        if self._batches is None:
+            datamodule: Any = trainer.datamodule  # type: ignore[attr-defined]
+            self._batches = datamodule.first_batches(CALIBRATION_BATCHES)
+        return self._batches
 
     def _average(self, average: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
         if not average.is_floating_point():  # BatchNorm's count of batches
