@@ -14,7 +14,7 @@ def main() -> None:
     parser.add_argument("only", nargs="*", help="rows formulation bf16 compile data inference floors; all")
     parser.add_argument("--output", type=Path, default=Path("reports/bench.json"), help="JSON to write")
     parser.add_argument("--repeats", type=int, default=5, help="rounds of each comparison (default: 5)")
-    parser.add_argument("--threads", type=int, default=1, help="of networks (default: 1, the least disturbed)")
+    parser.add_argument("--threads", type=int, default=1, help="of the networks (default: 1)")
     options = parser.parse_args()
 
     import torch
