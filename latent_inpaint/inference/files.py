@@ -57,9 +57,13 @@ def read_picture(path: str | Path) -> Image.Image:
                 f"{path}: CMYK is turned into RGB, its colour profile is dropped", PictureWarning, 2
             )
             image.info.pop("icc_profile", None)
-        if getattr(image, "n_frames", 1) > 1:
-            warnings.warn(f"{path}: only the first of {image.n_frames} frames is used", PictureWarning, 2)
-        if image.mode in ("RGB", "RGBA") and any("16" in str(tile[3]) for tile in image.tile):
+        frames, tiles = (
+            getattr(image, "n_frames", 1),
+            getattr(image, "tile", ()),
+        )  # of files only, not of images
+        if frames > 1:
+            warnings.warn(f"{path}: only the first of {frames} frames is used", PictureWarning, 2)
+        if image.mode in ("RGB", "RGBA") and any("16" in str(tile[3]) for tile in tiles):
             warnings.warn(f"{path}: 16-bit colour is read as 8-bit", PictureWarning, 2)
         try:
             upright = ImageOps.exif_transpose(image)

@@ -96,7 +96,7 @@ def _brush(side: int) -> gr.Brush:
 def _open(upload: str) -> gr.ImageEditor:
     with _explained():
         shown = preview(read_picture(upload))
-    value = {"background": shown, "layers": [], "composite": None}
+    value: gr.components.image_editor.EditorValue = {"background": shown, "layers": [], "composite": None}
     return gr.ImageEditor(value=value, brush=_brush(min(shown.size)))
 
 
