@@ -94,7 +94,9 @@ def test_a_failed_job_does_not_end_the_sweep(pictures, tmp_path, launcher):
         pytest.importorskip(PLUGINS[overrides[0]], reason="an optional extra")
     if launcher == "ray_cluster":
         settings = {"init.address": "null", "remote.num_gpus": 0, "remote.num_cpus": 1}
+        local = {"init.include_dashboard": "false", "init._node_ip_address": "127.0.0.1"}
         overrides += [f"hydra.launcher.ray.{key}={value}" for key, value in settings.items()]
+        overrides += [f"+hydra.launcher.ray.{key}={value}" for key, value in local.items()]
     done, summary = sweep(pictures, tmp_path, *overrides)
     assert done.returncode == 1 and "data.root: expected a folder with pictures" in done.stderr
     assert summary.returncode == 0, summary.stderr
