@@ -60,7 +60,7 @@ def read_picture(path: str | Path) -> Image.Image:
         frames, tiles = (
             getattr(image, "n_frames", 1),
             getattr(image, "tile", ()),
-        )  # of files only, not of images
+        )  # of files only
         if frames > 1:
             warnings.warn(f"{path}: only the first of {frames} frames is used", PictureWarning, 2)
         if image.mode in ("RGB", "RGBA") and any("16" in str(tile[3]) for tile in tiles):
