@@ -85,7 +85,7 @@ def test_more_iterations_bring_the_picture_closer_to_the_scale_below(
 ):
     monkeypatch.setattr(refinement, "_OVERLAP", 3)
     network = copy.deepcopy(network)
-    network.decoder.to_image.weight *= 20  # random weights hardly react to the latent
+    network.decoder.to_image.weight *= 80  # random weights hardly react to the latent
     canvas, hole, lower = level
     distances = []
     for n_iterations in (1, 12):
