@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -70,10 +71,17 @@ def _run(source: str | None, device: str, precision: str, side: int, mode: str) 
     seconds, core_seconds = time.perf_counter(), time.process_time()
     inpaint(image, hole, model, region_of_interest=mode == MODES[0])
     seconds, core_seconds = time.perf_counter() - seconds, time.process_time() - core_seconds
-    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
-        2**20 if sys.platform == "darwin" else 2**10
-    )
-    return Measurement(side, mode, seconds, core_seconds, peak_mib)
+    return Measurement(side, mode, seconds, core_seconds, _peak_mib())
+
+
+def _peak_mib() -> float:
+    """The largest resident memory of this process; on Linux `ru_maxrss` would begin with the parent's."""
+    status = Path("/proc/self/status")
+    if status.is_file():
+        return (
+            next(int(line.split()[1]) for line in status.read_text().splitlines() if "VmHWM" in line) / 2**10
+        )
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 if __name__ == "__main__":
