@@ -8,6 +8,7 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 import numpy as np
 import pytest
 from PIL import Image
+from tiny import TINY
 
 ROOT = Path(__file__).parent.parent
 
@@ -39,23 +40,14 @@ def compose(pictures, tmp_path):
     def make(experiment, *overrides):
         tiny = [
             f"+experiment={experiment}",
-            "data=folder",
+            *TINY,
             f"data.root={pictures}",
-            "data.size=32",
             "data.batch_size=2",
-            "data.num_workers=0",
-            "model.ngf=2",
-            "model.n_blocks=1",
-            "autoencoder.max_steps=2",
-            "autoencoder.batch_size=2",
             "trainer.max_steps=2",
             "run_name=run",
             "data_name=folder",
             "masks_name=thick",
-            "metrics=lite0",
-            "metrics.replicates=20",
             f"paths.outputs={tmp_path / 'outputs'}",
-            "methods=[mean]",
         ]
         with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
             cfg = hydra_compose("train", overrides=[*tiny, *overrides])

@@ -13,7 +13,7 @@ from torch.utils._pytree import tree_leaves
 
 from latent_inpaint.benchmarks.steps import ROWS, batch_of, network
 from latent_inpaint.benchmarks.timing import medians
-from latent_inpaint.training.dry_run import StepMeter
+from latent_inpaint.training.metering import StepMeter
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -16,7 +16,8 @@ from latent_inpaint.benchmarks.reference import plain_generator
 from latent_inpaint.benchmarks.timing import Job, ratios
 from latent_inpaint.losses import LatentL1, PixelL1
 from latent_inpaint.models import Decoder, Encoder, FFCRefiner, InpaintingOutput, LatentInpainter, MaskEncoder
-from latent_inpaint.training.dry_run import StepMeter, empty
+from latent_inpaint.training.dry_run import empty
+from latent_inpaint.training.metering import StepMeter
 
 
 @dataclass(frozen=True)

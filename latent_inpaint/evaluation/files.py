@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 ROWS_NAME = "metrics.json"
+ERROR_NAME = "error.txt"  # of a failed job of a sweep
 
 
 def write_atomic(path: Path, content: str) -> Path:

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from latent_inpaint.evaluation.files import ROWS_NAME, read_rows
+from latent_inpaint.evaluation.files import ERROR_NAME, ROWS_NAME, read_rows
 from latent_inpaint.evaluation.tables import markdown_table
 
 log = logging.getLogger(__name__)
 
-CONFIG_NAME, ERROR_NAME = "config.yaml", "error.txt"  # of a run; of a failed job of a sweep
+CONFIG_NAME = "config.yaml"  # of a run
 COMPARABLE = ("data", "masks", "size", "metrics")
 
 

@@ -71,10 +71,10 @@ def _run(source: str | None, device: str, precision: str, side: int, mode: str) 
     seconds, core_seconds = time.perf_counter(), time.process_time()
     inpaint(image, hole, model, region_of_interest=mode == MODES[0])
     seconds, core_seconds = time.perf_counter() - seconds, time.process_time() - core_seconds
-    return Measurement(side, mode, seconds, core_seconds, _peak_mib())
+    return Measurement(side, mode, seconds, core_seconds, peak_mib())
 
 
-def _peak_mib() -> float:
+def peak_mib() -> float:
     """The largest resident memory of this process; on Linux `ru_maxrss` would begin with the parent's."""
     status = Path("/proc/self/status")
     if status.is_file():

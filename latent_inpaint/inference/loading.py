@@ -8,7 +8,6 @@ from pathlib import Path
 import torch
 
 from latent_inpaint.importers import containers, lama
-from latent_inpaint.inference import network
 from latent_inpaint.inference.device import pick_device, pick_precision, remember_dtype
 from latent_inpaint.models import LatentInpainter
 from latent_inpaint.models.storage import (
@@ -28,7 +27,7 @@ ACCEPTED = (
 
 def load(
     source: str | Path | None = None, device: str | torch.device = "auto", precision: str = "auto"
-) -> network.LatentInpainter:
+) -> LatentInpainter:
     """A network ready for inference, in eval mode, with `inpaint(image, mask)` as a method.
 
     Args:
@@ -47,7 +46,7 @@ def load(
     dtype = pick_precision(precision, place, model)
     model = model.to(place).eval().requires_grad_(False)
     remember_dtype(model, dtype)
-    return network.LatentInpainter.of(model)
+    return model
 
 
 def _read(source: str | Path | None) -> LatentInpainter:

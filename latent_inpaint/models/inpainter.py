@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -119,6 +121,22 @@ class LatentInpainter(nn.Module):
         padded_mask = pad_to_multiple(mask, self.down_factor)
         prediction = self.decode(self.refine(self.encode_masked(padded_image, padded_mask)))
         return prediction[..., :height, :width]
+
+    def inpaint(self, image: Any, mask: Any, **options: Any) -> Any:
+        """Repair a picture or several, of any size: `latent_inpaint.inpaint` with this network.
+
+        Args:
+            image: numpy `[H, W]` or `[H, W, C]`, PIL image, or torch `[H, W]` or `[C, H, W]`; or a list or a
+                batch of them.
+            mask: the hole, of the picture's size.
+            options: such as `refine=True` or `memory_budget="1GiB"`; see `latent_inpaint.inpaint`.
+
+        Returns:
+            The same kind, size and type as `image`.
+        """
+        from latent_inpaint.inference.picture import inpaint
+
+        return inpaint(image, mask, self, **options)
 
 
 def check_shapes(image: Tensor, mask: Tensor) -> None:

@@ -29,8 +29,7 @@ def save_model(model: nn.Module, directory: str | Path, card: Mapping[str, Any] 
     Raises:
         OSError: a file could not be written (a full disk, say); what was there before is kept.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
@@ -38,11 +37,11 @@ def save_model(model: nn.Module, directory: str | Path, card: Mapping[str, Any] 
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     new = {name: directory / f"{name}.tmp" for name in (WEIGHTS_NAME, DESCRIPTION_NAME)}
     try:
-        save_file(weights, new[WEIGHTS_NAME])
+        new[WEIGHTS_NAME].write_bytes(save(weights))  # save_file lets only the owner read
         new[DESCRIPTION_NAME].write_text(json.dumps(description, indent=1) + "\n")
         for name, temporary in new.items():
             os.replace(temporary, directory / name)
-    except (OSError, SafetensorError) as error:
+    except OSError as error:
         raise OSError(f"{directory / WEIGHTS_NAME}: the model could not be written: {error}") from error
     finally:
         for temporary in new.values():

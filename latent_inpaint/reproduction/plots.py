@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 
 from latent_inpaint.evaluation.tables import Column
 from latent_inpaint.reproduction.analysis import mean
+from latent_inpaint.reproduction.findings import Results
 from latent_inpaint.reproduction.results import Result
-from latent_inpaint.reproduction.table import Results
 
 COLOURS = matplotlib.color_sequences["tab10"]
 SETTINGS: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": "reproduction", "font.size": 9}

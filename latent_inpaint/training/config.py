@@ -11,8 +11,6 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-ERROR_NAME = "error.txt"
-
 
 def register_resolvers() -> None:
     """Make the resolvers that the configuration files use known to OmegaConf; may be repeated."""
@@ -50,6 +48,8 @@ def fail(error: Exception) -> None:
     """
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
+
+    from latent_inpaint.evaluation.files import ERROR_NAME
 
     job = HydraConfig.get()
     if job.mode == RunMode.MULTIRUN:

@@ -9,6 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from omegaconf import DictConfig
+from torch import nn
+
+from latent_inpaint.training.dry_run import step_cost, training_module
+
 SECONDS_PER_DAY = 86400
 
 
@@ -56,6 +61,16 @@ class Training:
     norms: int
     images: float
     batch_size: int = 10
+
+
+def planned_training(cfg: DictConfig) -> Training:
+    """What the training that `cfg` describes asks for."""
+    cost = step_cost(cfg)
+    modules = training_module(cfg).modules()
+    norms = sum(isinstance(module, nn.BatchNorm2d) and module.training for module in modules)
+    steps = cfg.autoencoder.max_steps if cfg.training is None else cfg.trainer.max_steps
+    images = steps * cost.batch_size
+    return Training(cfg.experiment_name, cost.flops, cost.gradients, norms, images, cost.batch_size)
 
 
 def images_per_second(training: Training, gpus: int, machine: Machine) -> float:

@@ -6,8 +6,6 @@ allocates and for the operations it is asked for; what a library takes for its o
 
 from __future__ import annotations
 
-import math
-import weakref
 from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -18,13 +16,13 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from torch import Tensor, nn
 from torch._subclasses import FakeTensorMode
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import flop_registry
 
 from latent_inpaint.data import Batch
 from latent_inpaint.training.adversarial import AdversarialTraining
+from latent_inpaint.training.averaging import CALIBRATION_BATCHES
 from latent_inpaint.training.base import TrainingModule
+from latent_inpaint.training.metering import StepMeter
+from latent_inpaint.training.pretraining import autoencoder_data
 
 BATCHES_IN_MEMORY = 2
 """Lightning fetches the next batch while the network works on this one."""
@@ -61,52 +59,10 @@ class StepCost:
     batch_size: int
 
 
-class StepMeter(TorchDispatchMode):
-    """Counts the operations made while it is active, and the bytes of the tensors they make while these live.
-
-    Attributes:
-        flops: floating-point operations of convolutions, matrix products and FFTs.
-        live: bytes alive now.
-        peak: the most there were at a time.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.flops = 0.0
-        self.live = self.peak = 0
-        self._known: set[int] = set()
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Run `func` and count it and what it makes."""
-        outputs = func(*args, **(kwargs or {}))
-        self.flops += flops_of(func._overloadpacket, args, kwargs or {}, outputs)
-        for tensor in tree_leaves(outputs):
-            if isinstance(tensor, Tensor):
-                self._count(tensor)
-        return outputs
-
-    def ignore(self, tensors: Iterable[Tensor]) -> None:
-        """Leave tensors out that are there already."""
-        self._known |= {tensor.untyped_storage()._cdata for tensor in tensors}
-
-    def _count(self, tensor: Tensor) -> None:
-        storage = tensor.untyped_storage()
-        key, n_bytes = storage._cdata, storage.nbytes()
-        if key not in self._known:
-            self._known.add(key)
-            self.live += n_bytes
-            self.peak = max(self.peak, self.live)
-            weakref.finalize(storage, self._forget, key, n_bytes)
-
-    def _forget(self, key: int, n_bytes: int) -> None:
-        self._known.discard(key)
-        self.live -= n_bytes
-
-
 def dry_run(cfg: DictConfig) -> str:
     """What `cfg` would cost, as text; stage 1 where that is all it describes."""
     cost = step_cost(cfg)
-    title = f"{cfg.experiment_name}: {cfg.data.size}², batch {cfg.data.batch_size}, {cfg.trainer.precision}"
+    title = f"{cfg.experiment_name}: {cfg.data.size}², batch {cost.batch_size}, {cfg.trainer.precision}"
     return "\n".join([title, *_lines(cost)])
 
 
@@ -119,8 +75,9 @@ def step_cost(cfg: DictConfig) -> StepCost:
     if cfg.trainer.precision not in _PRECISIONS:
         expected = " or ".join(_PRECISIONS)
         raise ValueError(f"trainer.precision: dry_run knows {expected}, got {cfg.trainer.precision!r}")
-    size, batch_size = cfg.data.size, cfg.data.batch_size
-    module = _module(cfg)
+    data = cfg.data if cfg.training is not None else autoencoder_data(cfg)
+    size, batch_size = data.size, data.batch_size
+    module = training_module(cfg)
     state = _optimizer_tensors(module)
     mode = FakeTensorMode(allow_non_fake_inputs=True)  # networks of losses hide in lists
     empty(module, mode)
@@ -129,7 +86,8 @@ def step_cost(cfg: DictConfig) -> StepCost:
         return _measure(module, batch, _PRECISIONS[cfg.trainer.precision], state)
 
 
-def _module(cfg: DictConfig) -> TrainingModule:
+def training_module(cfg: DictConfig) -> TrainingModule:
+    """The module that `cfg` trains, with random weights; stage 1's where that is all it describes."""
     if cfg.training is None:
         return instantiate(cfg.autoencoder.training, model=instantiate(cfg.autoencoder.network))
     return instantiate(cfg.training, model=instantiate(cfg.model.network), losses=cfg.losses)
@@ -159,7 +117,8 @@ def _measure(
     meter.ignore([*tensors, batch.image, batch.mask])
     with meter:
         activations = _step(module, batch, meter, dtype)
-    static = weights + average + state + BATCHES_IN_MEMORY * _bytes([batch.image, batch.mask])
+    batches = BATCHES_IN_MEMORY + (CALIBRATION_BATCHES if average else 0)
+    static = weights + average + state + batches * _bytes([batch.image, batch.mask])
     return StepCost(
         parameters=sum(p.numel() for p in parameters),
         trainable=sum(p.numel() for p in trainable),
@@ -219,21 +178,6 @@ def _optimizer_tensors(module: TrainingModule) -> int:
 
 def _bytes(tensors: Iterable[Tensor]) -> int:
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
-
-
-def flops_of(packet: Any, args: Any, kwargs: Any, outputs: Any) -> float:
-    """Floating-point operations of a call; 0 of all but convolutions, matrix products and FFTs."""
-    if packet in flop_registry:
-        return flop_registry[packet](*args, **kwargs, out_val=outputs)
-    if packet not in _FFTS:
-        return 0.0
-    signal = outputs if packet is torch.ops.aten._fft_c2r else args[0]
-    length = math.prod(signal.shape[dim] for dim in args[1])
-    return _FFTS[packet] * signal.numel() * math.log2(max(2, length))
-
-
-_FFTS = {torch.ops.aten._fft_c2c: 5.0, torch.ops.aten._fft_r2c: 2.5, torch.ops.aten._fft_c2r: 2.5}
-"""Operations per value and log₂ of the length: 5 for complex values, as is usual, and half for real ones."""
 
 
 def _lines(cost: StepCost) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities import rank_zero_info
 from torch import Tensor
 
@@ -19,7 +20,7 @@ from latent_inpaint.training.distributed import held_by_first, share
 
 AUTO = "auto"
 RECIPE_NAME = "recipe.json"
-RECIPE_VERSION = 1  # raise it when the same configuration would give other weights
+RECIPE_VERSION = 2  # raise it when the same configuration would give other weights
 
 
 def fingerprint(recipe: Mapping[str, Any]) -> str:
@@ -69,6 +70,12 @@ def autoencoder_folder(
         else:
             pretrain(folder, share(lambda: _prepare(folder, recipe)))
     return folder
+
+
+def autoencoder_data(cfg: DictConfig) -> DictConfig:
+    """The data's configuration for stage 1, which may have a batch size of its own."""
+    batch_size = cfg.autoencoder.batch_size or cfg.data.batch_size
+    return OmegaConf.merge(cfg.data, {"batch_size": batch_size})  # type: ignore[return-value]
 
 
 def _prepare(folder: Path, recipe: Mapping[str, Any]) -> Path | None:

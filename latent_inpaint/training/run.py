@@ -35,7 +35,12 @@ from latent_inpaint.training.distributed import (
 )
 from latent_inpaint.training.folders import checkpoint_to_resume, run_folder
 from latent_inpaint.training.launch import TERMINATED
-from latent_inpaint.training.pretraining import RECIPE_NAME, autoencoder_folder, install_autoencoder
+from latent_inpaint.training.pretraining import (
+    RECIPE_NAME,
+    autoencoder_data,
+    autoencoder_folder,
+    install_autoencoder,
+)
 from latent_inpaint.training.signals import StopOnSIGTERM, Terminated
 
 log = logging.getLogger(__name__)
@@ -111,12 +116,6 @@ def build_model(cfg: DictConfig, datamodule: Any, resume: Path | None) -> Latent
     if folder is not None:
         install_autoencoder(model, folder)
     return model
-
-
-def autoencoder_data(cfg: DictConfig) -> DictConfig:
-    """The data's configuration for stage 1, which may have a batch size of its own."""
-    batch_size = cfg.autoencoder.batch_size or cfg.data.batch_size
-    return OmegaConf.merge(cfg.data, {"batch_size": batch_size})  # type: ignore[return-value]
 
 
 def autoencoder_recipe(cfg: DictConfig, datamodule: Any) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from omegaconf import OmegaConf
+from tiny import TINY
 from torch import nn
 
 from latent_inpaint.models.storage import read_checkpoint
@@ -21,20 +22,13 @@ from latent_inpaint.training.launch import processes_to_start
 from latent_inpaint.training.run import train
 
 TRAIN = Path(__file__).parents[2] / "bin" / "train.py"
-TINY = ["data=folder", "data.size=32", "data.num_workers=0", "model.ngf=2", "model.n_blocks=1"]
-TINY += [
-    "run_name=run",
-    "metrics=lite0",
-    "metrics.replicates=20",
-    "methods=[mean]",
-    "autoencoder.max_steps=2",
-]
+SETTINGS = [*TINY, "run_name=run"]
 TWO = ["trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu"]
 
 
 def command(pictures, outputs, *overrides):
     where = [f"data.root={pictures}", f"paths.outputs={outputs}"]
-    return [sys.executable, str(TRAIN), "+experiment=latent_control", *TINY, *where, *overrides]
+    return [sys.executable, str(TRAIN), "+experiment=latent_control", *SETTINGS, *where, *overrides]
 
 
 def columns(run):

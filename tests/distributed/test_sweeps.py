@@ -8,6 +8,7 @@ import pytest
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from tiny import TINY
 
 from latent_inpaint.evaluation.files import write_rows
 from latent_inpaint.evaluation.summary import markdown_summary, without_results
@@ -15,14 +16,7 @@ from latent_inpaint.training.config import register_resolvers
 from latent_inpaint.training.folders import optimized_value
 
 ROOT = Path(__file__).parents[2]
-TINY = ["data=folder", "data.size=32", "data.num_workers=0", "model.ngf=2", "model.n_blocks=1"]
-TINY += [
-    "metrics=lite0",
-    "metrics.replicates=20",
-    "methods=[mean]",
-    "autoencoder.max_steps=2",
-    "trainer.max_steps=2",
-]
+SETTINGS = [*TINY, "trainer.max_steps=2"]
 PLUGINS = {
     "hydra/launcher=cores": "hydra_plugins.hydra_joblib_launcher",
     "hydra/launcher=slurm": "hydra_plugins.hydra_submitit_launcher",
@@ -79,7 +73,7 @@ def test_what_a_sweeper_optimises(compose, tmp_path):
 
 def sweep(pictures, tmp_path, *overrides):
     """A sweep over a folder with pictures and one that is missing, then its summary."""
-    command = [sys.executable, str(ROOT / "bin" / "train.py"), "-m", "+experiment=latent_control", *TINY]
+    command = [sys.executable, str(ROOT / "bin" / "train.py"), "-m", "+experiment=latent_control", *SETTINGS]
     command += [f"paths.outputs={tmp_path}", f"data.root={tmp_path / 'missing'},{pictures}", *overrides]
     done = subprocess.run(command, capture_output=True, text=True, timeout=500)
     summary = [sys.executable, str(ROOT / "bin" / "summarize.py"), str(tmp_path)]
@@ -115,7 +109,7 @@ def test_two_trials_of_optuna(pictures, tmp_path):
         "+experiment=latent_full",
         "+sweep=optuna_losses",
     ]
-    command += [*TINY, "data.size=64", f"data.root={pictures}", f"paths.outputs={tmp_path}"]
+    command += [*SETTINGS, "data.size=64", f"data.root={pictures}", f"paths.outputs={tmp_path}"]
     command += ["hydra.sweeper.n_trials=2"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, done.stderr

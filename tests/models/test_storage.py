@@ -97,3 +97,8 @@ def test_foreign_and_missing_checkpoints(tmp_path):
     torch.save([1], tmp_path / "list.ckpt")
     with pytest.raises(ValueError, match="holds a dictionary, got list"):
         read_checkpoint(tmp_path / "list.ckpt")
+
+
+def test_who_may_read_the_folder_may_read_the_weights(tmp_path):
+    folder = save_model(Encoder(2), tmp_path)
+    assert (folder / "model.safetensors").stat().st_mode == (folder / "model.json").stat().st_mode

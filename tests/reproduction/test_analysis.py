@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from latent_inpaint.reproduction.analysis import change, first_below, interpolated, mean, percent
+from latent_inpaint.reproduction.findings import Results
 from latent_inpaint.reproduction.results import read_curves, with_end
-from latent_inpaint.reproduction.table import Results
 
 NUMBERS = st.floats(-100, 100, allow_subnormal=False)
 

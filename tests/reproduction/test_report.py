@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from latent_inpaint.reproduction.document import Document, Picture, Section, Table, html, markdown
+from latent_inpaint.reproduction.findings import Results
 from latent_inpaint.reproduction.plots import curves_svg
 from latent_inpaint.reproduction.report import report, write_report
 from latent_inpaint.reproduction.results import read_result
 from latent_inpaint.reproduction.rows import Run
 from latent_inpaint.reproduction.sheets import pictures_sheet
-from latent_inpaint.reproduction.table import Results
 from latent_inpaint.reproduction.tables import measured_columns, published_table
 from latent_inpaint.reproduction.targets import targets
 from latent_inpaint.visual.grids import save_sheet

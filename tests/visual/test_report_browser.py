@@ -1,15 +1,8 @@
 """The report in a real browser, over the WebDriver protocol."""
 
-import json
-import shutil
-import socket
-import subprocess
-import time
-import urllib.request
-from base64 import b64decode
-
 import pytest
 import torch
+from webdriver import opened_browser
 
 from latent_inpaint.data import Batch
 from latent_inpaint.evaluation.gallery import Gallery
@@ -17,66 +10,11 @@ from latent_inpaint.evaluation.methods import GreyFill, GroundTruth, MeanFill
 from latent_inpaint.evaluation.reporting import report
 from latent_inpaint.metrics.summary import DECILES
 
-BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
-
-pytestmark = pytest.mark.skipif(
-    not (BROWSER and DRIVER), reason="needs Debian's packages chromium and chromium-driver"
-)
-
-
-class Browser:
-    """Just enough of WebDriver: addresses, scripts and screenshots."""
-
-    def __init__(self, port):
-        self.base = f"http://127.0.0.1:{port}"
-        arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1360,1800"]
-        options = {"binary": BROWSER, "args": arguments}
-        capabilities = {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
-        self.base += (
-            "/session/" + self.call("/session", capabilities={"alwaysMatch": capabilities})["sessionId"]
-        )
-
-    def call(self, path, **body):
-        request = urllib.request.Request(self.base + path, json.dumps(body).encode())
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return json.load(answer)["value"]
-
-    def run(self, script):
-        return self.call("/execute/sync", script=script, args=[])
-
-    def click(self, selector):
-        self.run(f"document.querySelector({json.dumps(selector)}).click()")
-
-    def screenshot(self, path):
-        with urllib.request.urlopen(self.base + "/screenshot", timeout=60) as answer:
-            path.write_bytes(b64decode(json.load(answer)["value"]))
-        return path
-
 
 @pytest.fixture
-def browser():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    driver = subprocess.Popen(
-        [DRIVER, f"--port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                opened = Browser(port)
-                break
-            except OSError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.2)
+def browser(tmp_path):
+    with opened_browser(tmp_path, height=1800) as opened:
         yield opened
-        urllib.request.urlopen(urllib.request.Request(opened.base, method="DELETE"), timeout=30)
-    finally:
-        driver.terminate()
-        driver.wait(10)
 
 
 def page(pictures=6):

@@ -157,6 +157,11 @@ def wait_for_file(path):
         time.sleep(0.1)
 
 
+def smooth_picture(width, height):
+    small = np.random.default_rng(0).integers(0, 256, (7, 9, 3), dtype=np.uint8)
+    return Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC)
+
+
 def fetched(address):
     with urllib.request.urlopen(address, timeout=30) as answer:
         return Image.open(io.BytesIO(answer.read()))
@@ -164,8 +169,7 @@ def fetched(address):
 
 @needs_gradio
 def test_paint_press_and_the_result_differs_in_the_hole_only(browser, server, tmp_path):
-    small = np.random.default_rng(0).integers(0, 256, (7, 9, 3), dtype=np.uint8)
-    picture = Image.fromarray(small).resize((300, 220), Image.Resampling.BICUBIC)
+    picture = smooth_picture(300, 220)
     picture.save(tmp_path / "photo.png")
     open_picture(browser, server, tmp_path / "photo.png")
     browser.press("#repair")
@@ -193,8 +197,7 @@ def test_paint_press_and_the_result_differs_in_the_hole_only(browser, server, tm
 @needs_gradio
 @pytest.mark.slow
 def test_another_model_with_refinement_on_a_large_picture(browser, server, tmp_path):
-    small = np.random.default_rng(0).integers(0, 256, (7, 9, 3), dtype=np.uint8)
-    picture = Image.fromarray(small).resize((1800, 1500), Image.Resampling.BICUBIC)
+    picture = smooth_picture(1800, 1500)
     picture.save(tmp_path / "large.png")
     open_picture(browser, server, tmp_path / "large.png")
     browser.press("#model input")
