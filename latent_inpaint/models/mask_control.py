@@ -1,12 +1,19 @@
 """Mask control (thesis, section 4): a small encoder on the mask guides the frozen image encoder through zero
-convolutions, as ControlNet (Zhang et al., 2023) guides a diffusion network."""
+convolutions, as ControlNet (Zhang et al., 2023) guides a diffusion network.
+
+The mask has two values. So has every channel of the first block's output: it is computed for these two values
+and not for every pixel, its BatchNorm knows its statistics from the hole's share of the batch, and the second
+block's convolution sees one channel, the mask. The results are those of the convolutions written out.
+"""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from latent_inpaint.models.autoencoder import ConvBlock
 from latent_inpaint.models.parts import part
@@ -41,9 +48,52 @@ class MaskEncoder(nn.Module):
 
     def forward(self, mask: Tensor) -> list[Tensor]:
         """Controls of `[B, 1, H, W]` in {0, 1}: `[B, stage_channels[i], H/2^i, W/2^i]` for each stage i."""
+        if len(self.blocks) == 1 or type(self.blocks[0].norm) is not nn.BatchNorm2d:
+            return self._dense(mask)  # a BatchNorm synchronised over processes wants to see all values
+        values = _first_block(self.blocks[0], mask)  # [2, stage_channels[0], 1, 1]
+        x = _second_block(self.blocks[1], values, mask)
+        controls = [_spread(self.zero_convs[0](values), mask), self.zero_convs[1](x)]
+        for block, zero_conv in zip(self.blocks[2:], self.zero_convs[2:]):
+            x = block(x)
+            controls.append(zero_conv(x))
+        return controls
+
+    def _dense(self, mask: Tensor) -> list[Tensor]:
         controls = []
         x = mask
         for block, zero_conv in zip(self.blocks, self.zero_convs):
             x = block(x)
             controls.append(zero_conv(x))
         return controls
+
+
+def _first_block(block: nn.Module, mask: Tensor) -> Tensor:
+    """What a 1×1 block makes of 0 and of 1, `[2, C, 1, 1]`, with the statistics of `mask` in train mode."""
+    values, norm = block.conv(mask.new_tensor([0.0, 1.0]).view(2, 1, 1, 1)), block.norm
+    if not norm.training:
+        return functional.relu(norm(values))
+    share = mask.mean()
+    gap = values[1] - values[0]
+    mean, variance = values[0] + share * gap, share * (1 - share) * gap.square()
+    with torch.no_grad():
+        norm.num_batches_tracked += 1
+        norm.running_mean.lerp_(mean.flatten(), norm.momentum)
+        norm.running_var.lerp_(variance.flatten() * mask.numel() / (mask.numel() - 1), norm.momentum)
+    scale = norm.weight.view(-1, 1, 1) * torch.rsqrt(variance + norm.eps)
+    return functional.relu((values - mean) * scale + norm.bias.view(-1, 1, 1))
+
+
+def _second_block(block: nn.Module, values: Tensor, mask: Tensor) -> Tensor:
+    """A 3×3 block of stride 2 on the spread values: one input channel, the mask, takes the place of all."""
+    weight = block.conv.weight
+    kernel = (weight * (values[1] - values[0])).sum(dim=1, keepdim=True)  # [out, 1, 3, 3]
+    bias = weight.sum(dim=(2, 3)) @ values[0].flatten()
+    padded = functional.pad(mask, (1, 1, 1, 1), mode="reflect")
+    x = functional.conv2d(padded, kernel, bias, stride=2).contiguous(memory_format=torch.channels_last)
+    return functional.relu(block.norm(x), inplace=True)
+
+
+def _spread(values: Tensor, mask: Tensor) -> Tensor:
+    """`values[0]` outside the hole and `values[1]` inside, `[B, C, H, W]`, channels last."""
+    spread = torch.addcmul(values[:1], mask, values[1:] - values[:1])
+    return spread.contiguous(memory_format=torch.channels_last)

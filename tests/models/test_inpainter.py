@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 
@@ -141,3 +143,22 @@ def test_a_new_decoder_draws_no_checkerboard():
     block = UpBlock(4, 4)
     doubled = block.conv(torch.rand(1, 4, 1, 1).expand(1, 4, 6, 6))[..., :-1, :-1]  # the border sees zeros
     assert doubled.std(dim=(2, 3)).max() < 1e-6 < doubled.std()
+
+
+def test_two_values_of_the_mask_give_what_the_convolutions_give(picture):
+    """Controls, gradients and statistics of the short cut, in both modes."""
+    _, mask = picture
+    quick = MaskEncoder([4, 8, 16])
+    for conv in quick.zero_convs:
+        torch.nn.init.normal_(conv.weight)
+    dense = copy.deepcopy(quick)
+    for mode in (True, False):
+        results = []
+        for encoder, compute in ((quick.train(mode), quick), (dense.train(mode), dense._dense)):
+            controls = compute(mask)
+            encoder.zero_grad()
+            sum((control.square() * 0.1).sum() for control in controls).backward()
+            gradients = [p.grad for p in encoder.parameters()]
+            results.append([*controls, *gradients, *encoder.buffers()])
+        for ours, expected in zip(*results, strict=True):
+            torch.testing.assert_close(ours, expected, atol=1e-3, rtol=1e-3)
