@@ -81,8 +81,7 @@ def train(cfg: DictConfig) -> Path:
 def train_inpainting(cfg: DictConfig, datamodule: Any, run: Path, resume: Path | None) -> None:
     """Stage 2, after stage 1 where its weights are missing, into the run's folder."""
     model = build_model(cfg, datamodule, resume)
-    losses = cfg.get("losses") or {}  # losses=[] leaves no key behind
-    module = instantiate(cfg.training, model=model, losses=losses)
+    module = instantiate(cfg.training, model=model, losses=cfg.losses)
     if cfg.init_from is not None:
         initialise_from(model, cfg.init_from)
     fit(cfg, module, datamodule, run, "Stage 2: inpainting", resume)

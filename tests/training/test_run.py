@@ -40,6 +40,12 @@ def test_every_experiment_runs(compose, experiment):
         assert [row["method"] for row in rows] == [experiment, "mean"]
 
 
+def test_a_run_compares_with_no_method(compose):
+    run = train(compose("latent_control", "trainer.max_steps=1", "methods=[]"))
+    rows = json.loads((run / "metrics.json").read_text())["rows"]
+    assert [row["method"] for row in rows] == ["latent_control"]
+
+
 @pytest.mark.parametrize("experiment", ["latent_control", "baseline", "latent_full"])
 def test_a_resumed_run_equals_an_uninterrupted_one(compose, no_evaluation, experiment):
     whole = train(compose(experiment, "trainer.max_steps=6", "run_name=whole", "data.size=64"))
