@@ -7,7 +7,12 @@ from latent_inpaint.losses.adversarial import (
     generator_loss,
     r1_penalty,
 )
-from latent_inpaint.losses.adversarial_output import AdversarialOutput, LatentSpace, PixelSpace
+from latent_inpaint.losses.adversarial_output import (
+    AdversarialOutput,
+    CompositeSpace,
+    LatentSpace,
+    PixelSpace,
+)
 from latent_inpaint.losses.base import LossTerm
 from latent_inpaint.losses.feature_matching import FeatureMatching, feature_matching_loss
 from latent_inpaint.losses.latent_l1 import LatentL1
@@ -16,10 +21,12 @@ from latent_inpaint.losses.mse import PixelMSE, pixel_mse
 from latent_inpaint.losses.objective import NonFiniteLossError, Objective
 from latent_inpaint.losses.perceptual import Perceptual, perceptual_loss
 from latent_inpaint.losses.pixel_l1 import PixelL1
+from latent_inpaint.losses.projected import ProjectedDiscriminator
 
 __all__ = [
     "Adversarial",
     "AdversarialOutput",
+    "CompositeSpace",
     "DiscriminatorObjective",
     "FeatureMatching",
     "LatentL1",
@@ -32,6 +39,7 @@ __all__ = [
     "PixelL1",
     "PixelMSE",
     "PixelSpace",
+    "ProjectedDiscriminator",
     "discriminator_loss",
     "feature_matching_loss",
     "generator_loss",

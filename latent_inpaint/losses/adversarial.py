@@ -29,8 +29,8 @@ def discriminator_loss(real_logits: Tensor, fake_logits: Tensor, hole: Tensor) -
     The R1 penalty is not in it: see `r1_penalty`.
 
     Args:
-        real_logits: logits of true pictures, `[B, 1, h, w]`, positive = real.
-        fake_logits: logits of generated pictures, `[B, 1, h, w]`.
+        real_logits: logits of true pictures, `[B, L, h, w]`, positive = real; LaMa: L = 1.
+        fake_logits: logits of generated pictures, `[B, L, h, w]`.
         hole: `[B, 1, H, W]` in {0, 1}, 1 = hole, of any size; the logits' is reached by nearest neighbour.
 
     Raises:

@@ -34,6 +34,18 @@ class PixelSpace:
         return output.prediction
 
 
+class CompositeSpace:
+    """The discriminator compares pictures whose known pixels are equal: what people get to see."""
+
+    def real(self, output: InpaintingOutput) -> Tensor:
+        """True pictures, `[B, 3, H, W]` in [0, 1]."""
+        return output.image
+
+    def fake(self, output: InpaintingOutput) -> Tensor:
+        """Predictions in the hole, the picture elsewhere, `[B, 3, H, W]` in [0, 1]."""
+        return output.composite
+
+
 class LatentSpace:
     """The discriminator compares latents: the decoder is not run."""
 
@@ -90,7 +102,7 @@ class AdversarialOutput(InpaintingOutput):
 
     @property
     def fake_logits(self) -> Tensor:
-        """Logits of the network's work, `[B, 1, h, w]`, with gradients."""
+        """Logits of the network's work, `[B, L, h, w]`, with gradients."""
         return self._fake_judgement[0]
 
     @property
