@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 
@@ -24,7 +25,7 @@ class Frozen(nn.Module):
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """The network's feature maps of `[B, 3, H, W]` in [0, 1]; gradients flow to the picture."""
-        return self._held[0](image)
+        return self._held[0](image.contiguous(memory_format=torch.channels_last))  # nearly twice as fast
 
     def extra_repr(self) -> str:
         """The network's class, as it is shown by `print`."""

@@ -39,7 +39,7 @@ class ProjectedDiscriminator(nn.Module):
         ValueError: no map, or a number below 1.
     """
 
-    def __init__(self, backbone: nn.Module, channels: Sequence[int], width: int = 64) -> None:
+    def __init__(self, backbone: nn.Module, channels: Sequence[int], width: int = 32) -> None:
         super().__init__()
         if not channels or min(*channels, width, 1) < 1:
             raise ValueError(f"channels and width must be at least 1, got {list(channels)} and {width}")
