@@ -126,6 +126,29 @@ def row_lines(repeats: int) -> list[Line]:
     return lines
 
 
+def one_pass_line(repeats: int) -> Line:
+    """What needs no graph of the masked and of the true picture, through the encoder together or apart."""
+    first = network(ROWS["latent_control"], 8).encoder.stem
+    image, mask = batch_of(256, 16)
+    masked = image * (1 - mask)
+
+    @torch.no_grad()
+    def together() -> None:
+        first(torch.cat([masked, image]))
+
+    @torch.no_grad()
+    def apart() -> None:
+        first(masked), first(image)
+
+    return Line(
+        "masked and true pictures through the frozen first block in one pass, 256², ngf 8",
+        ratios({"together": together, "apart": apart}, "apart", repeats)["together"],
+        None,
+        "two passes, which the training step makes",
+        "the same operations, and a copy to put the two side by side",
+    )
+
+
 def formulation_line(repeats: int) -> Line:
     """A plain LaMa generator's step against the straightforward formulation."""
     batch = batch_of(256, 16)
