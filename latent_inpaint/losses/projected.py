@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils.parametrizations import spectral_norm
+from torch.nn.utils import parametrize
 
 from latent_inpaint.losses.frozen import Frozen
 
@@ -19,6 +19,18 @@ def unit_channels(features: Tensor) -> Tensor:
     what LPIPS and PD-lite0 average over space and depths.
     """
     return functional.normalize(features, dim=1) * features.shape[1] ** 0.5
+
+
+class UnitSpectralNorm(nn.Module):
+    """A weight divided by its largest singular value (Miyato et al., 2018), computed exactly.
+
+    PyTorch's own keeps an estimate from step to step, which an average of the weights does not have.
+    """
+
+    def forward(self, weight: Tensor) -> Tensor:
+        """`[out, in, …]` → the same shape, largest singular value of `[out, in · …]` 1."""
+        matrix = weight.flatten(1)
+        return weight / torch.linalg.eigvalsh(matrix @ matrix.T)[-1].clamp_min(1e-12).sqrt()
 
 
 class ProjectedDiscriminator(nn.Module):
@@ -68,9 +80,15 @@ class ProjectedDiscriminator(nn.Module):
 
 def _head(channels: int, width: int) -> nn.Module:
     return nn.Sequential(
-        spectral_norm(nn.Conv2d(channels, width, 1)),
+        _conv(channels, width, 1),
         nn.LeakyReLU(0.2),
-        spectral_norm(nn.Conv2d(width, width, 3, padding=1)),
+        _conv(width, width, 3),
         nn.LeakyReLU(0.2),
-        spectral_norm(nn.Conv2d(width, 1, 1)),
+        _conv(width, 1, 1),
     )
+
+
+def _conv(in_channels: int, out_channels: int, kernel_size: int) -> nn.Conv2d:
+    conv = nn.Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size // 2)
+    parametrize.register_parametrization(conv, "weight", UnitSpectralNorm())
+    return conv

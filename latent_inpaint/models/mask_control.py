@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -48,12 +49,14 @@ class MaskEncoder(nn.Module):
 
     def forward(self, mask: Tensor) -> list[Tensor]:
         """Controls of `[B, 1, H, W]` in {0, 1}: `[B, stage_channels[i], H/2^i, W/2^i]` for each stage i."""
-        if len(self.blocks) == 1 or type(self.blocks[0].norm) is not nn.BatchNorm2d:
+        blocks = cast(list[ConvBlock], list(self.blocks))
+        if len(blocks) == 1 or type(blocks[0].norm) is not nn.BatchNorm2d:
             return self._dense(mask)  # a BatchNorm synchronised over processes wants to see all values
-        values = _first_block(self.blocks[0], mask)  # [2, stage_channels[0], 1, 1]
-        x = _second_block(self.blocks[1], values, mask)
+        first, second, *rest = blocks
+        values = _first_block(first, mask)  # [2, stage_channels[0], 1, 1]
+        x = _second_block(second, values, mask)
         controls = [_spread(self.zero_convs[0](values), mask), self.zero_convs[1](x)]
-        for block, zero_conv in zip(self.blocks[2:], self.zero_convs[2:]):
+        for block, zero_conv in zip(rest, self.zero_convs[2:]):
             x = block(x)
             controls.append(zero_conv(x))
         return controls
@@ -67,7 +70,7 @@ class MaskEncoder(nn.Module):
         return controls
 
 
-def _first_block(block: nn.Module, mask: Tensor) -> Tensor:
+def _first_block(block: ConvBlock, mask: Tensor) -> Tensor:
     """What a 1×1 block makes of 0 and of 1, `[2, C, 1, 1]`, with the statistics of `mask` in train mode."""
     values, norm = block.conv(mask.new_tensor([0.0, 1.0]).view(2, 1, 1, 1)), block.norm
     if not norm.training:
@@ -75,15 +78,20 @@ def _first_block(block: nn.Module, mask: Tensor) -> Tensor:
     share = mask.mean()
     gap = values[1] - values[0]
     mean, variance = values[0] + share * gap, share * (1 - share) * gap.square()
-    with torch.no_grad():
-        norm.num_batches_tracked += 1
-        norm.running_mean.lerp_(mean.flatten(), norm.momentum)
-        norm.running_var.lerp_(variance.flatten() * mask.numel() / (mask.numel() - 1), norm.momentum)
+    _remember(norm, mean.detach().flatten(), variance.detach().flatten() * mask.numel() / (mask.numel() - 1))
     scale = norm.weight.view(-1, 1, 1) * torch.rsqrt(variance + norm.eps)
     return functional.relu((values - mean) * scale + norm.bias.view(-1, 1, 1))
 
 
-def _second_block(block: nn.Module, values: Tensor, mask: Tensor) -> Tensor:
+def _remember(norm: nn.BatchNorm2d, mean: Tensor, variance: Tensor) -> None:
+    assert norm.running_mean is not None and norm.running_var is not None
+    assert norm.num_batches_tracked is not None and norm.momentum is not None
+    norm.num_batches_tracked.add_(1)
+    norm.running_mean.lerp_(mean, norm.momentum)
+    norm.running_var.lerp_(variance, norm.momentum)
+
+
+def _second_block(block: ConvBlock, values: Tensor, mask: Tensor) -> Tensor:
     """A 3×3 block of stride 2 on the spread values: one input channel, the mask, takes the place of all."""
     weight = block.conv.weight
     kernel = (weight * (values[1] - values[0])).sum(dim=1, keepdim=True)  # [out, 1, 3, 3]

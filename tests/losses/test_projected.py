@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from latent_inpaint.losses import CompositeSpace, ProjectedDiscriminator, feature_matching_loss
-from latent_inpaint.losses.projected import unit_channels
+from latent_inpaint.losses.projected import UnitSpectralNorm, unit_channels
 from latent_inpaint.metrics.lite0 import Lite0Features, lite0_perceptual_distance
 from latent_inpaint.models import Decoder, Encoder, FFCRefiner, InpaintingOutput, LatentInpainter
 
@@ -85,3 +85,10 @@ def test_composite_space_shows_the_known_pixels():
     assert torch.equal(space.fake(output) * known, output.image * known)
     assert torch.equal(space.fake(output) * mask, output.prediction * mask)
     assert torch.equal(space.real(output), output.image)
+
+
+def test_the_largest_singular_value_becomes_one():
+    weight = torch.randn(8, 4, 3, 3, dtype=torch.float64, requires_grad=True)
+    norm = UnitSpectralNorm()
+    torch.testing.assert_close(torch.linalg.matrix_norm(norm(weight).flatten(1), 2), weight.new_ones(()))
+    assert torch.autograd.gradcheck(norm, (weight,))
