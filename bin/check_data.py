@@ -1,4 +1,5 @@
-"""Looks at a folder of pictures: counts, sizes, unreadable files, and a sheet of pictures with masks."""
+"""Looks at a folder of pictures: counts, sizes, unreadable files (then the status is 1), and a sheet of
+pictures with masks."""
 
 import argparse
 import logging

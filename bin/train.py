@@ -7,6 +7,7 @@ import hydra
 from hydra.errors import InstantiationException
 from omegaconf import DictConfig
 
+from latent_inpaint.evaluation.command import check_method_names
 from latent_inpaint.training.config import fail, register_resolvers, require_experiment, share_cores
 from latent_inpaint.training.launch import run_in_processes
 
@@ -53,4 +54,8 @@ def print_costs(cfg: DictConfig) -> None:
 
 
 if __name__ == "__main__":
+    try:
+        check_method_names(sys.argv[1:], CONF / "methods")
+    except ValueError as error:
+        sys.exit(f"Error: {error}")
     main()

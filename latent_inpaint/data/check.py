@@ -21,7 +21,7 @@ class Report:
 
     Attributes:
         pictures: how many there are.
-        checked: how many were decoded.
+        checked: how many were tried.
         total_bytes: of all files.
         extensions: how many files of each kind.
         sizes: int `[n, 2]`, height and width of the readable pictures.
@@ -39,7 +39,7 @@ class Report:
         """The report as text."""
         kinds = ", ".join(f"{count} {kind}" for kind, count in self.extensions.most_common())
         yield f"{self.pictures} pictures, {self.total_bytes / 2**20:.1f} MiB ({kinds})"
-        yield f"{self.checked} decoded, {len(self.unreadable)} unreadable"
+        yield f"{len(self.sizes)} decoded, {len(self.unreadable)} unreadable"
         if len(self.sizes):
             short = np.sort(self.sizes.min(axis=1))
             ratio = (self.sizes.max(axis=1) / self.sizes.min(axis=1)).max()

@@ -90,7 +90,7 @@ def compare(
     values = picture_values(suite, [method.name for method in methods])
     write_pictures(folder / PICTURES_NAME, values)
     if gallery is not None:
-        log.info("writing %s: its pictures are computed once more", folder / REPORT_NAME)
+        log.info("writing %s", folder / REPORT_NAME)
         write_atomic(folder / REPORT_NAME, report(methods, rows, data.val_dataloader(), values, gallery))
     journal.remove()
     return rows

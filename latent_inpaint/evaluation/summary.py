@@ -98,5 +98,7 @@ def _label(method: str, runs: Sequence[str]) -> str:
 def _title(card: dict[str, Any]) -> str:
     data, masks = card.get("data") or {}, card.get("masks") or {}
     checksum = str(masks.get("rendered_sha256", ""))[:8]
-    pictures = f"{data.get('pictures', '?')} pictures of {data.get('name', '?')}"
+    count, crops = data.get("pictures", "?"), card.get("n_images")
+    crops_of = f"{crops} crops of " if crops not in (None, count) else ""
+    pictures = f"{crops_of}{count} pictures of {data.get('name', '?')}"
     return f"{pictures}, {card.get('size', '?')}², masks {masks.get('name', '?')} {checksum}".rstrip()

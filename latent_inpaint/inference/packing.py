@@ -120,6 +120,7 @@ def _without_folders(command: str) -> str:
 def _as_markdown(card: Mapping[str, Any], n_bytes: int) -> str:
     metrics, size = card["metrics"], f"{n_bytes / 2**20:.2f}"
     names = list(next(iter(metrics["rows"].values())))
+    evaluation = f"```bash\n{metrics['command']}\n```\n\n" if metrics["command"] != card["command"] else ""
     table = [f"| method | {' | '.join(names)} |", f"|---|{'---:|' * len(names)}"]
     for method, values in metrics["rows"].items():
         table.append(f"| {method} | {' | '.join(str(values.get(name, '')) for name in names)} |")
@@ -142,10 +143,6 @@ What `latent_inpaint.load()` gives without arguments. {size} MiB of float16; com
 
 {chr(10).join(table)}
 
-```bash
-{metrics["command"]}
-```
-
-## Limits
+{evaluation}## Limits
 {card["limits"]}
 """

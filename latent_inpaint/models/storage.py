@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -120,15 +121,14 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(
-            f"{path}: refused: it is no plain checkpoint of tensors and numbers ({reason})"
-        ) from error
+        foreign = re.search(r"GLOBAL (\S+)", str(error))
+        reason = f"it holds {foreign[1]}" if foreign else "its pickle is damaged or of another kind"
+        raise ValueError(f"{path}: refused: no plain checkpoint of tensors and numbers: {reason}") from error
     except (
         Exception
     ) as error:  # a damaged archive raises what the zip reader or the unpickler happens to meet
         raise ValueError(
-            f"{path}: cannot be read as a checkpoint: {type(error).__name__}: {error}"
+            f"{path}: cannot be read as a checkpoint of PyTorch ({type(error).__name__}: {error})"
         ) from error
     if not isinstance(checkpoint, dict):
         raise ValueError(f"{path}: a checkpoint holds a dictionary, got {type(checkpoint).__name__}")

@@ -188,10 +188,16 @@ def test_bad_values_are_named(pictures, tmp_path, overrides, kind, message):
 
 
 @pytest.mark.parametrize(
-    ("override", "message"), [("methods=[tela]", "did you mean telea"), ("unknown_key=1", "unknown_key")]
+    ("command", "message"),
+    [
+        (["evaluate.py", "methods=[tela]"], "did you mean telea"),
+        (["evaluate.py", "unknown_key=1"], "unknown_key"),
+        (["train.py", "+experiment=latent_control", "methods=[tela]"], "did you mean telea"),
+    ],
 )
-def test_the_command_says_what_is_wrong(override, message, tmp_path):
-    command = [sys.executable, str(ROOT / "bin" / "evaluate.py"), f"paths.outputs={tmp_path}", override]
+def test_the_command_says_what_is_wrong(command, message, tmp_path):
+    script, *arguments = command
+    command = [sys.executable, str(ROOT / "bin" / script), f"paths.outputs={tmp_path}", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 1
     assert message in done.stderr
