@@ -30,7 +30,9 @@ class UnitSpectralNorm(nn.Module):
     def forward(self, weight: Tensor) -> Tensor:
         """`[out, in, …]` → the same shape, largest singular value of `[out, in · …]` 1."""
         matrix = weight.flatten(1)
-        return weight / torch.linalg.eigvalsh(matrix @ matrix.T)[-1].clamp_min(1e-12).sqrt()
+        with torch.autocast(weight.device.type, enabled=False):
+            largest = torch.linalg.eigvalsh(matrix @ matrix.T)[-1]
+        return weight / largest.clamp_min(1e-12).sqrt()
 
 
 class ProjectedDiscriminator(nn.Module):

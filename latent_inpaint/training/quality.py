@@ -47,9 +47,10 @@ class ValidationQuality(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Measure a batch of composites `[B, 3, H, W]`."""
+        """Measure a batch of composites `[B, 3, H, W]`, or of an autoencoder's pictures."""
         assert self._networks is not None
         perceptual, frechet = self._networks
+        outputs = outputs.float()  # an autocast decoder's are in half precision
         distances = lite0_perceptual_distance(perceptual(outputs), perceptual(batch.image))
         self._distances |= dict(zip(batch.name, distances.tolist(), strict=True))
         self._features |= dict(zip(batch.name, frechet(outputs).cpu(), strict=True))

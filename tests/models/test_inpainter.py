@@ -162,3 +162,20 @@ def test_two_values_of_the_mask_give_what_the_convolutions_give(picture):
             results.append([*controls, *gradients, *encoder.buffers()])
         for ours, expected in zip(*results, strict=True):
             torch.testing.assert_close(ours, expected, atol=1e-3, rtol=1e-3)
+
+
+def test_two_values_of_the_mask_under_autocast(picture):
+    _, mask = picture
+    quick = MaskEncoder([4, 8, 16]).train()
+    for conv in quick.zero_convs:
+        torch.nn.init.normal_(conv.weight)
+    dense = copy.deepcopy(quick)
+    with torch.autocast("cpu", torch.bfloat16):
+        ours, expected = quick(mask), dense._dense(mask)
+    sum(control.float().square().mean() for control in ours).backward()
+    for one, other in zip(ours, expected, strict=True):
+        torch.testing.assert_close(one.float(), other.float(), atol=0.1, rtol=0.1)
+    for one, other in zip(quick.buffers(), dense.buffers(), strict=True):
+        assert one.dtype == other.dtype
+        torch.testing.assert_close(one, other, atol=2e-2, rtol=2e-2)
+    assert all(parameter.grad.isfinite().all() for parameter in quick.parameters())

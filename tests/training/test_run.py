@@ -40,6 +40,14 @@ def test_every_experiment_runs(compose, experiment):
         assert [row["method"] for row in rows] == [experiment, "mean"]
 
 
+@pytest.mark.parametrize("experiment", ["latent_control", "lama", "latent_full", "projected"])
+def test_training_in_bfloat16(compose, no_evaluation, experiment):
+    settings = ["trainer.precision=bf16-mixed", "data.size=64", "trainer.log_every_n_steps=1"]
+    run = train(compose(experiment, "trainer.max_steps=2", *settings))
+    weights = load_model(run / "model").state_dict()
+    assert all(w.dtype != torch.bfloat16 and w.isfinite().all() for w in weights.values())
+
+
 def test_a_run_compares_with_no_method(compose):
     run = train(compose("latent_control", "trainer.max_steps=1", "methods=[]"))
     rows = json.loads((run / "metrics.json").read_text())["rows"]
