@@ -28,6 +28,8 @@ def test_ssim_is_skimages_with_the_papers_window_and_mirrored_borders(pair):
     ]
     np.testing.assert_allclose(ssim(prediction, target), expected, atol=1e-5)
     assert ssim(target, target).tolist() == [1.0, 1.0, 1.0]
+    with torch.autocast("cpu", torch.bfloat16):
+        np.testing.assert_allclose(ssim(prediction, target), expected, atol=1e-5)
 
 
 def test_psnr_of_a_constant_error_is_the_formulas():
