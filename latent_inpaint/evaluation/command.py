@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,14 +27,19 @@ def check_method_names(arguments: Sequence[str], folder: Path) -> None:
         ValueError: names the unknown method, those that are near, and all.
     """
     from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import OverrideParseException
 
     there = sorted(path.stem for path in folder.glob("*.yaml"))
     wanted = [argument for argument in arguments if argument.split("=")[0] == "methods"]
-    for override in OverridesParser.create().parse_overrides(wanted):
-        value = override.value()
-        for name in value if isinstance(value, list) else [value]:
-            if str(name) not in there:
-                raise ValueError(_unknown(str(name), there))
+    try:
+        overrides = OverridesParser.create().parse_overrides(wanted)
+    except OverrideParseException:
+        return  # Hydra says what is wrong with it
+    for override in overrides:
+        values = list(override.sweep_iterator()) if override.is_sweep_override() else [override.value()]
+        for name in itertools.chain.from_iterable(_names(value) for value in values):
+            if name not in there:
+                raise ValueError(_unknown(name, there))
 
 
 def build_methods(methods: DictConfig, checkpoint: str | Sequence[str] | None) -> list[Method]:
@@ -91,6 +97,12 @@ def new_folder(wanted: Path) -> Path:
             return folder
         except FileExistsError:
             number += 1
+
+
+def _names(value: Any) -> list[str]:
+    """Names in an override's value: a list, one name, or the text that a sweep makes of either."""
+    parts = value if isinstance(value, list) else str(value).strip("[]").split(",")
+    return [str(part).strip(" '\"") for part in parts if str(part).strip()]
 
 
 def _unknown(name: str, there: Sequence[str]) -> str:

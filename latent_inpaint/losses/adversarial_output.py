@@ -63,7 +63,7 @@ def check_judged(term: str, output: InpaintingOutput) -> None:
     if not isinstance(output, AdversarialOutput):
         raise ValueError(
             f"losses: {term} needs a discriminator, and this training has none; choose "
-            "training=adversarial or training=adversarial_latent, or leave the term out"
+            "training=adversarial, adversarial_latent or adversarial_projected, or leave the term out"
         )
 
 

@@ -18,7 +18,9 @@ def ssim(prediction: Tensor, target: Tensor) -> Tensor:
     """
     from torchmetrics.functional.image import structural_similarity_index_measure
 
-    with torch.autocast(prediction.device.type, enabled=False):  # its variances are small differences
+    if prediction.dtype != torch.float64:  # its variances are small differences
+        prediction, target = prediction.float(), target.float()
+    with torch.autocast(prediction.device.type, enabled=False):
         value = structural_similarity_index_measure(prediction, target, data_range=1.0, reduction="none")
     assert isinstance(value, Tensor)  # a tuple only when the full map is asked for
     return value.reshape(-1)

@@ -103,5 +103,5 @@ def _second_block(block: ConvBlock, values: Tensor, mask: Tensor) -> Tensor:
 
 def _spread(values: Tensor, mask: Tensor) -> Tensor:
     """`values[0]` outside the hole and `values[1]` inside, `[B, C, H, W]`, channels last."""
-    spread = torch.addcmul(values[:1], mask, values[1:] - values[:1])
+    spread = torch.addcmul(values[:1], mask.to(values.dtype), values[1:] - values[:1])
     return spread.contiguous(memory_format=torch.channels_last)

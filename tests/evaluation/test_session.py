@@ -151,6 +151,10 @@ def test_networks_come_first_with_names_that_differ(network, pictures):
 def test_a_method_that_does_not_exist_is_refused_with_the_near_ones():
     folder = ROOT / "conf" / "methods"
     check_method_names(["methods=[telea,grey]", "data=folder", "checkpoint=a=b"], folder)
+    for accepted in ("methods=[]", "methods=[telea],[mean,grey]", "methods=telea,mean", "methods=["):
+        check_method_names([accepted], folder)  # the last one is for Hydra to refuse
+    with pytest.raises(ValueError, match="there is no method 'foo'"):
+        check_method_names(["methods=[telea],[mean,foo]"], folder)
     with pytest.raises(ValueError, match="no method 'patch_match'; did you mean patchmatch"):
         check_method_names(["methods=[telea,patch_match]"], folder)
     with pytest.raises(ValueError, match="all methods: copy_nothing"):
