@@ -21,7 +21,6 @@ class Report:
 
     Attributes:
         pictures: how many there are.
-        checked: how many were tried.
         total_bytes: of all files.
         extensions: how many files of each kind.
         sizes: int `[n, 2]`, height and width of the readable pictures.
@@ -29,7 +28,6 @@ class Report:
     """
 
     pictures: int
-    checked: int
     total_bytes: int
     extensions: Counter[str]
     sizes: np.ndarray
@@ -62,7 +60,6 @@ def check(pictures: Listing, limit: int | None = None, workers: int = 1) -> Repo
         results = list(pool.map(_size_or_message, paths, chunksize=32))
     return Report(
         pictures=len(pictures),
-        checked=len(chosen),
         total_bytes=int(pictures.sizes.sum()),
         extensions=Counter(PurePosixPath(name).suffix.lower() for name in pictures.names),
         sizes=np.array([result for result in results if not isinstance(result, str)]).reshape(-1, 2),

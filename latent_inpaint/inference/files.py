@@ -57,10 +57,7 @@ def read_picture(path: str | Path) -> Image.Image:
                 f"{path}: CMYK is turned into RGB, its colour profile is dropped", PictureWarning, 2
             )
             image.info.pop("icc_profile", None)
-        frames, tiles = (
-            getattr(image, "n_frames", 1),
-            getattr(image, "tile", ()),
-        )  # of files only
+        frames, tiles = getattr(image, "n_frames", 1), getattr(image, "tile", ())  # of files only
         if frames > 1:
             warnings.warn(f"{path}: only the first of {frames} frames is used", PictureWarning, 2)
         if image.mode in ("RGB", "RGBA") and any("16" in str(tile[3]) for tile in tiles):
