@@ -9,12 +9,12 @@ from latent_inpaint.losses.adversarial import (
 )
 from latent_inpaint.losses.adversarial_output import (
     AdversarialOutput,
-    CompositeSpace,
     LatentSpace,
     PixelSpace,
 )
 from latent_inpaint.losses.base import LossTerm
 from latent_inpaint.losses.feature_matching import FeatureMatching, feature_matching_loss
+from latent_inpaint.losses.feature_spaces import DecoderFeatures, PictureFeatures
 from latent_inpaint.losses.latent_l1 import LatentL1
 from latent_inpaint.losses.latent_perceptual import LatentPerceptual, inlier_mask
 from latent_inpaint.losses.mse import PixelMSE, pixel_mse
@@ -26,7 +26,7 @@ from latent_inpaint.losses.projected import ProjectedDiscriminator
 __all__ = [
     "Adversarial",
     "AdversarialOutput",
-    "CompositeSpace",
+    "DecoderFeatures",
     "DiscriminatorObjective",
     "FeatureMatching",
     "LatentL1",
@@ -36,6 +36,7 @@ __all__ = [
     "NonFiniteLossError",
     "Objective",
     "Perceptual",
+    "PictureFeatures",
     "PixelL1",
     "PixelMSE",
     "PixelSpace",

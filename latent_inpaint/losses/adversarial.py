@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from latent_inpaint.losses.adversarial_output import AdversarialOutput, check_judged
+from latent_inpaint.losses.adversarial_output import AdversarialOutput, Seen, check_judged
 from latent_inpaint.losses.base import LossTerm, at_least_float32, check_same_shape, non_negative
 
 
@@ -47,20 +47,21 @@ def discriminator_loss(real_logits: Tensor, fake_logits: Tensor, hole: Tensor) -
     return (functional.softplus(-real) + on_fake).mean()
 
 
-def r1_penalty(real_logits: Tensor, real_images: Tensor) -> Tensor:
+def r1_penalty(real_logits: Tensor, *real_images: Tensor) -> Tensor:
     """`mean_b ‖∇ₓ ΣD(x)‖²`, no ½ in front (Mescheder et al., 2018); differentiable.
 
     Args:
         real_logits: logits computed from `real_images` with gradients on, `[B, 1, h, w]`.
-        real_images: what the discriminator saw, `[B, C, H, W]`, with `requires_grad` set before.
+        real_images: what the discriminator saw, `[B, C, H, W]` each, with `requires_grad` set before.
 
     Raises:
-        ValueError: `real_images` does not require gradients.
+        ValueError: `real_images` do not require gradients, or there are none.
     """
-    if not real_images.requires_grad:
+    if not real_images or not all(seen.requires_grad for seen in real_images):
         raise ValueError("real_images must require gradients before the discriminator sees them, got none")
-    (gradient,) = torch.autograd.grad(real_logits.sum(), real_images, create_graph=True)
-    return at_least_float32(gradient).square().flatten(1).sum(1).mean()
+    gradients = torch.autograd.grad(real_logits.sum(), real_images, create_graph=True)
+    squares = [at_least_float32(gradient).square().flatten(1).sum(1).mean() for gradient in gradients]
+    return torch.stack(squares).sum()
 
 
 class Adversarial(LossTerm):
@@ -91,21 +92,21 @@ class DiscriminatorObjective(nn.Module):
         self.r1_weight = non_negative("r1_weight", r1_weight)
 
     def forward(
-        self, discriminator: nn.Module, real: Tensor, fake: Tensor, hole: Tensor
+        self, discriminator: nn.Module, real: Seen, fake: Seen, hole: Tensor
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The objective, and its unweighted parts `adversarial` and (if it has a weight) `r1`, detached.
 
         Args:
-            discriminator: maps `[B, C, H, W]` to logits and features.
-            real: true pictures or latents, `[B, C, H, W]`; no gradient flows to them.
-            fake: generated ones, `[B, C, H, W]`; no gradient flows to them.
+            discriminator: called with `*real` or `*fake`, gives logits and features.
+            real: what it sees of the truth: one or more tensors `[B, C, H, W]`; no gradient flows to them.
+            fake: the same of the network's work; no gradient flows to them.
             hole: `[B, 1, H', W']` in {0, 1}, 1 = hole.
         """
-        real = real.detach().requires_grad_(self.r1_weight > 0)
-        real_logits, _ = discriminator(real)
-        fake_logits, _ = discriminator(fake.detach())
+        real = tuple(seen.detach().requires_grad_(self.r1_weight > 0) for seen in real)
+        real_logits, _ = discriminator(*real)
+        fake_logits, _ = discriminator(*(seen.detach() for seen in fake))
         total = adversarial = discriminator_loss(real_logits, fake_logits, hole)
         if not self.r1_weight:
             return total, {"adversarial": adversarial.detach()}
-        r1 = r1_penalty(real_logits, real)
+        r1 = r1_penalty(real_logits, *real)
         return total + self.r1_weight * r1, {"adversarial": adversarial.detach(), "r1": r1.detach()}

@@ -1,4 +1,4 @@
-"""Lazy outputs of a training step against a discriminator, which sees pictures or latents."""
+"""Lazy outputs of a training step against a discriminator, which sees pictures, latents or features."""
 
 from __future__ import annotations
 
@@ -11,51 +11,42 @@ from torch import Tensor, nn
 from latent_inpaint.models.inpainter import LatentInpainter
 from latent_inpaint.models.output import InpaintingOutput
 
+Seen = tuple[Tensor, ...]
+"""What a discriminator is called with: one tensor `[B, C, H, W]`, or the maps of a frozen network."""
+
 
 class Space(Protocol):
     """What of an output a discriminator sees."""
 
-    def real(self, output: InpaintingOutput) -> Tensor:
-        """The truth, `[B, C, H, W]`."""
+    def real(self, output: InpaintingOutput) -> Seen:
+        """The truth."""
 
-    def fake(self, output: InpaintingOutput) -> Tensor:
-        """What the network makes, `[B, C, H, W]`, with gradients."""
+    def fake(self, output: InpaintingOutput) -> Seen:
+        """What the network makes, with gradients."""
 
 
 class PixelSpace:
     """The discriminator compares pictures, as in LaMa: the decoder runs."""
 
-    def real(self, output: InpaintingOutput) -> Tensor:
+    def real(self, output: InpaintingOutput) -> Seen:
         """True pictures, `[B, 3, H, W]` in [0, 1]."""
-        return output.image
+        return (output.image,)
 
-    def fake(self, output: InpaintingOutput) -> Tensor:
+    def fake(self, output: InpaintingOutput) -> Seen:
         """Predictions, `[B, 3, H, W]` in [0, 1]."""
-        return output.prediction
-
-
-class CompositeSpace:
-    """The discriminator compares pictures whose known pixels are equal: what people get to see."""
-
-    def real(self, output: InpaintingOutput) -> Tensor:
-        """True pictures, `[B, 3, H, W]` in [0, 1]."""
-        return output.image
-
-    def fake(self, output: InpaintingOutput) -> Tensor:
-        """Predictions in the hole, the picture elsewhere, `[B, 3, H, W]` in [0, 1]."""
-        return output.composite
+        return (output.prediction,)
 
 
 class LatentSpace:
     """The discriminator compares latents: the decoder is not run."""
 
-    def real(self, output: InpaintingOutput) -> Tensor:
+    def real(self, output: InpaintingOutput) -> Seen:
         """Latents of the true pictures, `[B, C, h, w]`."""
-        return output.target_latent
+        return (output.target_latent,)
 
-    def fake(self, output: InpaintingOutput) -> Tensor:
+    def fake(self, output: InpaintingOutput) -> Seen:
         """Repaired latents, `[B, C, h, w]`."""
-        return output.latent
+        return (output.latent,)
 
 
 def check_judged(term: str, output: InpaintingOutput) -> None:
@@ -63,7 +54,8 @@ def check_judged(term: str, output: InpaintingOutput) -> None:
     if not isinstance(output, AdversarialOutput):
         raise ValueError(
             f"losses: {term} needs a discriminator, and this training has none; choose "
-            "training=adversarial, adversarial_latent or adversarial_projected, or leave the term out"
+            "training=adversarial, adversarial_latent, adversarial_decoder or adversarial_projected, or "
+            "leave the term out"
         )
 
 
@@ -74,8 +66,8 @@ class AdversarialOutput(InpaintingOutput):
         model: the network.
         image: true pictures, `[B, 3, H, W]` in [0, 1].
         mask: `[B, 1, H, W]` in {0, 1}, 1 = hole.
-        discriminator: maps `[B, C, H, W]` to logits and a list of features; in the generator's step its
-            parameters should not require gradients.
+        discriminator: maps what `space` shows it to logits and a list of features; in the generator's step
+            its parameters should not require gradients.
         space: what the discriminator sees.
     """
 
@@ -86,19 +78,19 @@ class AdversarialOutput(InpaintingOutput):
         self.discriminator = discriminator
         self.space = space
 
-    @property
-    def real(self) -> Tensor:
-        """What the discriminator sees of the truth, `[B, C, H, W]`."""
+    @cached_property
+    def real(self) -> Seen:
+        """What the discriminator sees of the truth."""
         return self.space.real(self)
 
-    @property
-    def fake(self) -> Tensor:
-        """What the discriminator sees of the network's work, `[B, C, H, W]`."""
+    @cached_property
+    def fake(self) -> Seen:
+        """What the discriminator sees of the network's work, with gradients."""
         return self.space.fake(self)
 
     @cached_property
     def _fake_judgement(self) -> tuple[Tensor, list[Tensor]]:
-        return self.discriminator(self.fake)
+        return self.discriminator(*self.fake)
 
     @property
     def fake_logits(self) -> Tensor:
@@ -114,4 +106,4 @@ class AdversarialOutput(InpaintingOutput):
     def real_features(self) -> list[Tensor]:
         """The discriminator's features of the truth, without gradient."""
         with torch.no_grad():
-            return self.discriminator(self.real)[1]
+            return self.discriminator(*self.real)[1]

@@ -144,9 +144,7 @@ class LatentPerceptual(LossTerm):
         checkpointing: bool = True,
     ) -> None:
         super().__init__(weight)
-        self.blocks = list(blocks)
-        if not self.blocks or self.blocks != sorted(set(self.blocks)) or self.blocks[0] < 0:
-            raise ValueError(f"blocks must be ascending numbers from 0 on, at least one, got {self.blocks}")
+        self.blocks = check_blocks(blocks)
         self.block_weights = None if block_weights is None else _checked(block_weights, len(self.blocks))
         self.mask_outliers = mask_outliers
         self.estimate_statistics = estimate_statistics
@@ -156,7 +154,8 @@ class LatentPerceptual(LossTerm):
     def forward(self, output: InpaintingOutput) -> Tensor:
         """LPL of `output.latent` against `output.target_latent`; gradients flow to the former only."""
         decoder = output.model.decoder
-        _check_use(decoder, output.target_latent)
+        _check_size(output.target_latent)
+        check_frozen(decoder)
         with torch.no_grad():
             targets = decoder_features(list(decoder.ups), output.target_latent, self.blocks)
         features = decoder_features(list(decoder.ups), output.latent, self.blocks, self.checkpointing)
@@ -177,14 +176,26 @@ class LatentPerceptual(LossTerm):
         )
 
 
-def _check_use(decoder: nn.Module, latent: Tensor) -> None:
+def check_blocks(blocks: Sequence[int]) -> list[int]:
+    """The numbers as a list; a ValueError unless they are ascending, from 0 on, and at least one."""
+    numbers = list(blocks)
+    if not numbers or numbers != sorted(set(numbers)) or numbers[0] < 0:
+        raise ValueError(f"blocks must be ascending numbers from 0 on, at least one, got {numbers}")
+    return numbers
+
+
+def check_frozen(decoder: nn.Module) -> None:
+    """Raise a ValueError unless the decoder, whose features are used, is frozen."""
+    if decoder.training or any(p.requires_grad for p in decoder.parameters()):
+        raise ValueError("decoder must be frozen (eval mode, no gradients): its features are compared")
+
+
+def _check_size(latent: Tensor) -> None:
     height, width = latent.shape[-2:]
     if min(height, width) < SMALLEST_LATENT:
         raise ValueError(
             f"latent must be at least {SMALLEST_LATENT}×{SMALLEST_LATENT} for LPL, got {height}×{width}"
         )
-    if decoder.training or any(p.requires_grad for p in decoder.parameters()):
-        raise ValueError("decoder must be frozen (eval mode, no gradients): LPL compares its features")
 
 
 def _max_pool(x: Tensor, size: int) -> Tensor:

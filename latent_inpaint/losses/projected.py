@@ -1,15 +1,14 @@
-"""A discriminator on a pretrained network's features (Projected GANs, Sauer et al., 2021)."""
+"""A discriminator on the features of a frozen network (Projected GANs, Sauer et al., 2021)."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils import parametrize
-
-from latent_inpaint.losses.frozen import Frozen
 
 
 def unit_channels(features: Tensor) -> Tensor:
@@ -36,43 +35,43 @@ class UnitSpectralNorm(nn.Module):
 
 
 class ProjectedDiscriminator(nn.Module):
-    """Judges pictures by the features of a frozen network: a small head on each map, all maps' logits side by
-    side at the finest map's size.
+    """Judges the feature maps that a `PictureFeatures` or `DecoderFeatures` shows it: a small head on each,
+    all maps' logits side by side at the finest map's size.
 
-    The network has seen millions of pictures, so the heads have little to learn: such a discriminator is
+    The network behind the maps is trained already, so the heads have little to learn: such a discriminator is
     useful after hundreds of steps. Its features are `unit_channels`, so that `FeatureMatching` on
-    `metrics.lite0.Lite0Features` minimises PD-lite0. A network trained with it must not be judged by PD-lite0
-    or FD-lite0 alone, which look at the same features. The paper's random mixing of the maps is left out.
+    `metrics.lite0.Lite0Features` minimises PD-lite0. The paper's random mixing of the maps is left out.
 
     Args:
-        backbone: maps pictures `[B, 3, H, W]` in [0, 1] to feature maps, the finest first; it is frozen here.
-        channels: of each of its maps.
+        channels: of each map.
         width: channels of each head.
 
     Raises:
         ValueError: no map, or a number below 1.
     """
 
-    def __init__(self, backbone: nn.Module, channels: Sequence[int], width: int = 32) -> None:
+    def __init__(self, channels: Sequence[int], width: int = 32) -> None:
         super().__init__()
         if not channels or min(*channels, width, 1) < 1:
             raise ValueError(f"channels and width must be at least 1, got {list(channels)} and {width}")
-        self.backbone = Frozen(backbone)
+        self.channels = list(channels)
         self.heads = nn.ModuleList(_head(count, width) for count in channels)
 
-    def forward(self, image: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Judge `[B, 3, H, W]` in [0, 1].
+    def forward(self, *maps: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Judge maps `[B, channels[i], h_i, w_i]`.
 
         Returns:
-            The logits `[B, number of maps, h, w]`, positive = real, and the maps, channels scaled.
+            The logits `[B, number of maps, h, w]`, h and w the largest map's, positive = real; and the maps,
+            channels scaled.
 
         Raises:
-            ValueError: the network has another number of maps.
+            ValueError: maps of other channels.
         """
-        features = [unit_channels(map_) for map_ in self.backbone(image)]
-        if len(features) != len(self.heads):
-            raise ValueError(f"channels: the network has {len(features)} maps, got {len(self.heads)}")
-        size = features[0].shape[-2:]
+        counts = [map_.shape[1] for map_ in maps]
+        if counts != self.channels:
+            raise ValueError(f"channels: the network's maps have {counts}, got {self.channels}")
+        features = [unit_channels(map_) for map_ in maps]
+        size = max((map_.shape[-2:] for map_ in maps), key=math.prod)
         logits = [
             functional.interpolate(head(map_), size, mode="nearest")
             for head, map_ in zip(self.heads, features)

@@ -10,6 +10,9 @@ from latent_inpaint.reproduction.analysis import Mean, change, first_below, inte
 from latent_inpaint.reproduction.results import Result
 from latent_inpaint.reproduction.rows import Row
 
+LEVELS = 3
+"""The most numbers of steps that rows are compared at."""
+
 
 @dataclass(frozen=True)
 class Results:
@@ -17,13 +20,13 @@ class Results:
 
     Attributes:
         rows: all rows, also those without a result.
-        finished: results.
-        states: run's name (`row/seed0`) → where a run stands that has no result.
+        measured: results, of finished runs and of such that were begun.
+        states: run's name (`row/seed0`) → where a run stands that is not finished.
         steps: of each run.
     """
 
     rows: Sequence[Row]
-    finished: Sequence[Result]
+    measured: Sequence[Result]
     states: dict[str, str] = field(default_factory=dict)
     steps: int = 0
 
@@ -31,7 +34,7 @@ class Results:
     def by_row(self) -> dict[str, dict[int, Result]]:
         """Row's name → seed → result; every row is there."""
         found: dict[str, dict[int, Result]] = {row.name: {} for row in self.rows}
-        for result in self.finished:
+        for result in self.measured:
             found[result.row][result.seed] = result
         return found
 
@@ -39,15 +42,34 @@ class Results:
         """A row's results, by seed."""
         return [result for _, result in sorted(self.by_row.get(row, {}).items())]
 
+    @property
+    def finished(self) -> int:
+        """The number of runs that trained all their steps."""
+        return sum(f"{result.row}/seed{result.seed}" not in self.states for result in self.measured)
+
+    @property
+    def levels(self) -> list[int]:
+        """The numbers of steps at which rows are compared, descending: where at least two of them ended."""
+        ends = {result.steps for result in self.measured}
+        return sorted((steps for steps in ends if len(self.reached(steps)) > 1), reverse=True)[:LEVELS]
+
+    def reached(self, steps: int) -> list[str]:
+        """Names of the rows that trained so many steps with one seed at least."""
+        return [name for name, found in self.by_row.items() if any(r.steps >= steps for r in found.values())]
+
     def state(self, row: Row) -> str:
         """Where a row without results stands, in two words."""
         said = [self.states.get(f"{row.name}/seed{seed}", "not run yet") for seed in row.seeds]
         begun = [state for state in said if state != "not run yet"]
         return begun[0].split(":")[0].split(",")[0] if begun else "not run yet"
 
-    def final(self, row: str, metric: str) -> Mean | None:
-        """The mean of a final metric over a row's seeds."""
-        return mean([result.metrics.get(metric) for result in self.of(row)])
+    def last_step(self, row: str) -> int | None:
+        """The most steps that a seed of a row trained."""
+        return max((result.steps for result in self.of(row)), default=None)
+
+    def at_step(self, row: str, metric: str, steps: int) -> Mean | None:
+        """The mean of a metric after so many steps, over a row's seeds that trained them."""
+        return mean([result.at_step(metric, steps) for result in self.of(row)])
 
     def per_step(self, row: str) -> Mean | None:
         """The mean of the seconds of computing that a step takes."""
@@ -55,8 +77,9 @@ class Results:
 
     @property
     def shared_seconds(self) -> float | None:
-        """The most seconds of computing that all results reached."""
-        return min((result.seconds for result in self.finished), default=None)
+        """The most seconds of computing that all rows reached with one seed at least."""
+        found = [[result.seconds for result in self.of(row.name)] for row in self.rows]
+        return min((max(seconds) for seconds in found if seconds), default=None)
 
     def at_seconds(self, row: str, metric: str, seconds: float) -> Mean | None:
         """The mean over seeds of a metric's curve after so many seconds."""
@@ -72,11 +95,25 @@ class Results:
         one, other = self.by_row.get(row, {}), self.by_row.get(reference, {})
         return [(one[seed], other[seed]) for seed in sorted(one.keys() & other.keys())]
 
+    def shared_steps(self, row: str, reference: str) -> int | None:
+        """The most steps that two rows both trained with one seed at least."""
+        return max((min(a.steps, b.steps) for a, b in self.pairs(row, reference)), default=None)
+
     def compared(self, row: str, reference: str, metric: str) -> tuple[Mean, Mean] | None:
-        """Means of a final metric of two rows over the seeds that both have; None without any."""
-        pairs = self.pairs(row, reference)
-        one, other = (mean([pair[i].metrics.get(metric) for pair in pairs]) for i in (0, 1))
+        """Means of a metric of two rows after `shared_steps`, over the seeds that both have; None without
+        any."""
+        steps = self.shared_steps(row, reference)
+        if steps is None:
+            return None
+        pairs = [pair for pair in self.pairs(row, reference) if min(pair[0].steps, pair[1].steps) >= steps]
+        one, other = (mean([pair[i].at_step(metric, steps) for pair in pairs]) for i in (0, 1))
         return (one, other) if one and other else None
+
+    def basis(self, row: str, reference: str) -> str:
+        """What `compared` is founded on: `6000 steps, seed 0`."""
+        steps = self.shared_steps(row, reference) or 0
+        seeds = [str(a.seed) for a, b in self.pairs(row, reference) if min(a.steps, b.steps) >= steps]
+        return f"{steps} steps, seed{'s' * (len(seeds) > 1)} {', '.join(seeds)}"
 
     def step_change(self, row: str, reference: str) -> float | None:
         """How much more (or less) a row's step costs than another one's, over the seeds that both have."""
@@ -92,7 +129,7 @@ class Results:
         return (one, other) if one and other else None
 
     def time_share(self, row: str, reference: str, metric: str) -> Mean | None:
-        """After what share of the other's training time a row is as low as the other's final value."""
+        """After what share of the other's training time a row is as low as the other's last value."""
         return mean([_share(a, b, metric) for a, b in self.pairs(row, reference)])
 
 

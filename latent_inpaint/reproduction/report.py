@@ -11,9 +11,9 @@ from latent_inpaint.evaluation.files import replace_atomically, write_atomic
 from latent_inpaint.evaluation.tables import COLUMNS
 from latent_inpaint.reproduction.document import Bullets, Document, Picture, Section, Text, html, markdown
 from latent_inpaint.reproduction.findings import Results
-from latent_inpaint.reproduction.planning import Planned, State
+from latent_inpaint.reproduction.planning import Planned, State, evaluated_pictures
 from latent_inpaint.reproduction.plots import curves_svg
-from latent_inpaint.reproduction.results import Result, read_result
+from latent_inpaint.reproduction.results import Result, read_begun, read_result
 from latent_inpaint.reproduction.rows import Row, runs_of
 from latent_inpaint.reproduction.settings import Settings
 from latent_inpaint.reproduction.sheets import pictures_sheet
@@ -35,7 +35,7 @@ TITLE = "The tables re-measured"
 def collect(
     rows: Sequence[Row], planned: Sequence[Planned], settings: Settings, said: dict[str, str]
 ) -> Results:
-    """The results of the finished runs.
+    """The results of the runs, of those that were begun as far as they are.
 
     Args:
         rows: all rows.
@@ -43,17 +43,19 @@ def collect(
         settings: of all runs.
         said: run's name → how far it is, for those that were begun.
     """
-    finished, states = [], dict(said)
+    measured, states = [], dict(said)
     for one in planned:
-        if one.state is not State.FINISHED:
+        if one.state not in (State.FINISHED, State.STARTED):
             continue
-        folder = settings.folder(one.run)
+        folder, run = settings.folder(one.run), one.run
+        ended = evaluated_pictures(folder, run.row.name) is not None  # it may be asked for more steps
+        read = read_result if ended else read_begun
         try:
-            finished.append(read_result(folder, one.run.row.name, one.run.seed, settings.autoencoders))
+            measured.append(read(folder, run.row.name, run.seed, settings.autoencoders))
         except (KeyError, OSError, ValueError) as error:
-            log.warning("%s: left out of the report: %s", one.run.name, error)
-            states[one.run.name] = "its results cannot be read"
-    return Results(rows, finished, states, settings.steps)
+            log.warning("%s: left out of the report: %s", run.name, error)
+            states.setdefault(run.name, "its results cannot be read")
+    return Results(rows, measured, states, settings.steps)
 
 
 def write_report(results: Results, settings: Settings, folder: Path, pictures: bool = True) -> Path:
@@ -117,7 +119,7 @@ def report(results: Results, photographs: Sequence[Picture] = ()) -> Document:
         Section("What it should reach", [targets_table(results)]),
         Section("The rows", [rows_table(results.rows), Text(BESIDE)]),
         *(_beside(results, table) for table in _tables(results.rows)),
-        Section("Equal steps", [Text(EQUAL_STEPS.format(steps=results.steps)), equal_steps_table(results)]),
+        *(_equal_steps(results, steps) for steps in results.levels),
     ]
     seconds = results.shared_seconds
     if seconds is not None:
@@ -130,6 +132,11 @@ def report(results: Results, photographs: Sequence[Picture] = ()) -> Document:
         sections.append(Section("Pictures", list(photographs)))
     sections.append(Section("Runs", [runs_table(results)]))
     return Document(TITLE, sections)
+
+
+def _equal_steps(results: Results, steps: int) -> Section:
+    text = EQUAL_STEPS.format(steps=steps)
+    return Section(f"Equal steps: {steps}", [Text(text), equal_steps_table(results, steps)])
 
 
 def _beside(results: Results, table: str) -> Section:
@@ -154,14 +161,15 @@ def _curves(results: Results) -> list[Picture]:
 
 def _facts(results: Results) -> str:
     planned = len(runs_of(results.rows))
-    done = f"{len(results.finished)} of {planned} runs are finished."
-    if not results.finished:
+    done = f"{results.finished} of {planned} runs are finished; {len(results.measured)} have results."
+    with_card = [result for result in results.measured if result.card]
+    if not with_card:
         return done
-    first: Result = results.finished[0]
+    first: Result = with_card[0]
     data, masks = first.card.get("data", {}), first.card.get("masks", {})
     return (
-        f"{done} Each trains {results.steps} steps of {first.config.get('data.batch_size')} crops of "
-        f"{first.card.get('size')}², width {first.config.get('model.ngf')}, after an autoencoder of "
+        f"{done} A run is planned to train {results.steps} steps of {first.config.get('data.batch_size')} "
+        f"crops of {first.card.get('size')}², width {first.config.get('model.ngf')}, after an autoencoder of "
         f"{first.config.get('autoencoder.max_steps')} steps that all of them share. Measured on "
         f"{data.get('pictures')} held-out pictures ({first.card.get('n_images')} crops), masks: "
         f"{masks.get('name')}."
@@ -178,14 +186,17 @@ NOTES = (
     "the process that reads pictures, and the autoencoder's training are not counted.",
     "† trained on EfficientNet-Lite0's features, which FD-lite0 and PD-lite0 measure with: their low values "
     "are in part the training objective itself. Judge these rows by the other metrics and by eye as well.",
+    "A run that was begun counts as far as it is: two rows are compared after the most steps that both "
+    "trained, and stopping early changes nothing, since the rates are constant.",
     "A number that is not here was not measured.",
 )
 BESIDE = "Changes are over the seeds that both rows have; what is called “their” was published."
 EQUAL_STEPS = (
-    "Metrics of the saved weights after {steps} steps, means over seeds; in brackets what needs no training."
+    "Metrics after {steps} steps, means over the seeds that trained them; in brackets what needs no "
+    "training. A step's cost is over all steps that were trained."
 )
 EQUAL_SECONDS = (
-    "Metrics after {seconds:.0f} seconds of computing, the most that all finished runs reached, by linear "
+    "Metrics after {seconds:.0f} seconds of computing, the most that all rows reached, by linear "
     "interpolation between validations."
 )
 CURVES_TEXT = "Lines are means over seeds, bands reach from the lowest to the highest seed; dashed: †."

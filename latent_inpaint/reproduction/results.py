@@ -1,4 +1,4 @@
-"""What a finished run measured: its final metrics, its curves over steps and seconds, its card."""
+"""What a run measured: its last metrics, its curves over steps and seconds, its card."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
 
 from latent_inpaint.evaluation.files import ROWS_NAME, read_rows
 from latent_inpaint.models.storage import DESCRIPTION_NAME
@@ -39,16 +41,17 @@ class Curves:
 
 @dataclass(frozen=True)
 class Result:
-    """A finished run.
+    """A run, finished or as far as it is.
 
     Attributes:
         row: name of its row.
         seed: its seed.
-        steps: trained.
-        metrics: of the saved weights on all held-out pictures.
-        intervals: their 95 % intervals.
+        steps: trained, by the last measurement.
+        metrics: on all held-out pictures, of the saved weights, or (of a run that was begun) by its last
+            validation.
+        intervals: their 95 % intervals; empty for a run that was begun.
         curves: while it trained.
-        card: what the numbers depend on.
+        card: what the numbers depend on; empty for a run that was begun.
         config: what determined the weights, flat.
         others: method → metrics of what was evaluated beside it.
     """
@@ -67,6 +70,13 @@ class Result:
     def seconds(self) -> float:
         """Of computing, in all; see `Curves.seconds`."""
         return self.curves.seconds[-1]
+
+    def at_step(self, metric: str, step: float) -> float | None:
+        """A metric after so many steps, interpolated between validations; None where it is not known."""
+        if step == self.steps and self.metrics.get(metric) is not None:
+            return self.metrics[metric]
+        series = self.curves.values.get(metric)
+        return None if series is None else interpolated(self.curves.steps, series, step)
 
     @property
     def seconds_per_step(self) -> float:
@@ -111,6 +121,20 @@ def read_result(folder: Path, row: str, seed: int, cache: Path) -> Result:
         config=config,
         others={name: entry["metrics"] for name, entry in rows.items()},
     )
+
+
+def read_begun(folder: Path, row: str, seed: int, cache: Path) -> Result:
+    """What a run that goes on measured so far, from its folder: as `read_result`.
+
+    Raises:
+        OSError: a file is missing.
+        ValueError: no validation yet.
+    """
+    curves = read_curves(folder / "metrics.csv")
+    config = OmegaConf.load(folder / "config.yaml")
+    assert isinstance(config, DictConfig)
+    last = {key: series[-1] for key, series in curves.values.items()}
+    return Result(row, seed, int(curves.steps[-1]), last, {}, curves, config=facts(config, cache))
 
 
 def read_curves(path: Path) -> Curves:

@@ -19,7 +19,7 @@ PUBLISHED = ("fid", "fid_change", "lpips", "ssim", "time")
 def measured_columns(results: Results) -> list[Column]:
     """The metrics that at least one run has, in the report's order."""
     by_key = {column.key: column for column in COLUMNS}
-    return [by_key[key] for key in ORDER if any(r.metrics.get(key) is not None for r in results.finished)]
+    return [by_key[key] for key in ORDER if any(r.metrics.get(key) is not None for r in results.measured)]
 
 
 def label(row: Row) -> str:
@@ -41,7 +41,7 @@ def rows_table(rows: Sequence[Row]) -> Table:
 
 def published_table(results: Results, rows: Sequence[Row]) -> Table:
     """Rows beside the published numbers."""
-    header = ["row", "changes against", "FD-lite0 ↓", "change", "FID ↓", "change", "LPIPS ↓"]
+    header = ["row, steps", "changes against", "FD-lite0 ↓", "change", "FID ↓", "change", "LPIPS ↓"]
     header += ["SSIM ↑", "SSIM ↑", "step", "time"]
     titles = [f"{'their ' if i in THEIRS else ''}{text}" for i, text in enumerate(header)]
     return Table(titles, [_beside(results, row) for row in rows], words=2)
@@ -55,35 +55,43 @@ def _beside(results: Results, row: Row) -> list[str]:
     ours = results.compared(row.name, row.against, "fd_lite0")
     step = results.step_change(row.name, row.against)
     theirs = {key: str(row.published.get(key, NOTHING)) for key in PUBLISHED}
+    last = results.last_step(row.name)
+    basis = f", {results.basis(row.name, row.against)}" if ours else ""
     return [
-        label(row),
-        row.against or NOTHING,
-        _final(results, row, "fd_lite0", 2),
+        label(row) if last is None else f"{label(row)}, {last}",
+        f"{row.against}{basis}" if row.against else NOTHING,
+        _last(results, row, "fd_lite0", 2),
         NOTHING if ours is None else percent(change(ours[0].value, ours[1].value)),
         theirs["fid"],
         theirs["fid_change"],
         theirs["lpips"],
-        _final(results, row, "ssim", 4),
+        _last(results, row, "ssim", 4),
         theirs["ssim"],
         NOTHING if step is None else percent(step),
         theirs["time"],
     ]
 
 
-def _final(results: Results, row: Row, metric: str, digits: int) -> str:
-    found = results.final(row.name, metric)
+def _last(results: Results, row: Row, metric: str, digits: int) -> str:
+    last = results.last_step(row.name)
+    found = None if last is None else results.at_step(row.name, metric, last)
     return results.state(row) if found is None else found.text(digits)
 
 
-def equal_steps_table(results: Results) -> Table:
-    """Final metrics of all rows, and of the methods that were evaluated beside them."""
+def equal_steps_table(results: Results, steps: int) -> Table:
+    """Metrics of all rows after so many steps, and of the methods that were evaluated beside them."""
     columns = measured_columns(results)
     header = ["row", "seeds", *(c.heading for c in columns), "s / step", "against baseline"]
     rows = [
-        [label(row), _seeds(results, row), *_finals(results, row, columns), *_cost(results, row)]
+        [
+            label(row),
+            _seeds(results, row, steps),
+            *_values(results, row, columns, steps),
+            *_cost(results, row),
+        ]
         for row in results.rows
     ]
-    others = {name: metrics for result in results.finished for name, metrics in result.others.items()}
+    others = {name: metrics for result in results.measured for name, metrics in result.others.items()}
     rows += [
         [f"({name})", "", *(column.text(metrics.get(column.key)) for column in columns), NOTHING, NOTHING]
         for name, metrics in others.items()
@@ -92,13 +100,13 @@ def equal_steps_table(results: Results) -> Table:
     return Table(header, rows, words=2)
 
 
-def _seeds(results: Results, row: Row) -> str:
-    done = [result.seed for result in results.of(row.name)]
+def _seeds(results: Results, row: Row, steps: int) -> str:
+    done = [result.seed for result in results.of(row.name) if result.steps >= steps]
     return ", ".join(map(str, done)) if done else results.state(row)
 
 
-def _finals(results: Results, row: Row, columns: Sequence[Column]) -> list[str]:
-    found = [(results.final(row.name, column.key), column.digits) for column in columns]
+def _values(results: Results, row: Row, columns: Sequence[Column], steps: int) -> list[str]:
+    found = [(results.at_step(row.name, column.key, steps), column.digits) for column in columns]
     return [NOTHING if one is None else one.text(digits) for one, digits in found]
 
 
@@ -113,7 +121,7 @@ def _cost(results: Results, row: Row) -> list[str]:
 def equal_seconds_table(results: Results, seconds: float) -> Table:
     """Metrics of the curves after so many seconds of computing."""
     columns = [
-        c for c in measured_columns(results) if any(c.key in r.curves.values for r in results.finished)
+        c for c in measured_columns(results) if any(c.key in r.curves.values for r in results.measured)
     ]
     rows = []
     for row in results.rows:
@@ -142,7 +150,7 @@ def runs_table(results: Results) -> Table:
                 [
                     row.name,
                     str(seed),
-                    "finished",
+                    results.states.get(f"{row.name}/seed{seed}", "finished").split(",")[0],
                     str(result.steps),
                     f"{result.seconds:.0f}",
                     f"{result.curves.clock[-1]:.0f}",

@@ -32,7 +32,8 @@ class AdversarialTraining(InpaintingTraining):
         discriminator: maps what `space` shows it to logits and features.
         discriminator_objective: what the discriminator minimises.
         discriminator_optimizer: makes the discriminator's optimizer.
-        space: what the discriminator sees: `PixelSpace`, `CompositeSpace` or `LatentSpace`.
+        space: what the discriminator sees: `PixelSpace`, `LatentSpace`, `PictureFeatures` or
+            `DecoderFeatures`.
         scheduler: makes the schedule of the network's learning rate; None keeps it constant.
         gradient_clip: largest norm of the gradient of each of the two; None for no limit.
         average: callback that averages the network's weights.

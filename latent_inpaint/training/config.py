@@ -18,6 +18,9 @@ def register_resolvers() -> None:
     OmegaConf.register_new_resolver(
         "latent_channels", lambda ngf, n: _stage_channels(ngf, n)[-1], replace=True
     )
+    OmegaConf.register_new_resolver(
+        "decoder_channels", lambda stages, blocks: [stages[-2 - block] for block in blocks], replace=True
+    )
     OmegaConf.register_new_resolver("validation_interval", lambda steps: max(1, steps // 5), replace=True)
     OmegaConf.register_new_resolver("is_set", lambda value: value is not None, replace=True)
 

@@ -65,13 +65,20 @@ def test_discriminator_loss_equals_lama(reference):
 def test_discriminator_objective_equals_lama(reference):
     values = reference.values
     total, parts = DiscriminatorObjective(r1_weight=0.001)(
-        reference.discriminator, values["real"], values["fake"], values["mask"]
+        reference.discriminator, (values["real"],), (values["fake"],), values["mask"]
     )
     reference.compare("discriminator_loss", total)
     reference.compare("r1_penalty_scaled", 0.001 * parts["r1"])
     torch.testing.assert_close(total, parts["adversarial"] + 0.001 * parts["r1"])
     total.backward()
     assert all(p.grad is not None for p in reference.discriminator.parameters())
+
+
+def test_r1_penalty_of_several_maps_is_their_sum(rng):
+    one, other = torch.rand(2, 2, 3, 4, 4, generator=rng, dtype=torch.float64).requires_grad_()
+    logits = 2 * one.sum(1, keepdim=True) + other.square().sum(1, keepdim=True)
+    expected = 4 * one[0].numel() + 4 * other.square().flatten(1).sum(1).mean()
+    torch.testing.assert_close(r1_penalty(logits, one, other), expected)
 
 
 def test_pixel_l1_equals_lama(reference):

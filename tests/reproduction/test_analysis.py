@@ -75,10 +75,28 @@ def test_equal_seconds_are_the_most_that_all_reached(row, result):
     assert results.time_share("fast", "slow", "fd_lite0").value == 0.5
 
 
+def test_rows_of_unequal_length_are_compared_where_both_have_been(row, result):
+    rows = [row("a", seeds=(0, 1)), row("b", seeds=(0, 1)), row("c")]
+    measured = [
+        result("a", fd=[90, 80, 70]),
+        result("a", 1, [60]),
+        result("b", fd=[60, 40]),
+        result("b", 1, [50]),
+    ]
+    results = Results(rows, measured)
+    assert results.shared_steps("a", "b") == 40 and results.basis("a", "b") == "40 steps, seed 0"
+    one, other = results.compared("a", "b", "fd_lite0")
+    assert (one.value, other.value, one.count) == (80, 40, 1)
+    assert results.levels == [40, 20]
+    assert results.last_step("a") == 60 and results.last_step("c") is None
+    assert results.at_step("a", "fd_lite0", 20).value == 75
+    assert results.at_step("b", "fd_lite0", 30).value == 50 and results.at_step("b", "fd_lite0", 60) is None
+
+
 def test_only_seeds_that_both_have_are_compared(row, result):
     rows = [row("a", seeds=(0, 1)), row("b", seeds=(0, 1))]
     results = Results(rows, [result("a", 0, [50]), result("a", 1, [90]), result("b", 1, [60])])
     one, other = results.compared("a", "b", "fd_lite0")
     assert (one.value, other.value, one.count) == (90, 60, 1)
-    assert results.final("a", "fd_lite0").value == 70
+    assert results.at_step("a", "fd_lite0", 20).value == 70
     assert results.compared("b", "c", "fd_lite0") is None

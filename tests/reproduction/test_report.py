@@ -2,14 +2,18 @@
 
 import json
 import re
+import shutil
+from pathlib import Path
 
 import pytest
 import torch
 
+from latent_inpaint.reproduction.command import states
 from latent_inpaint.reproduction.document import Document, Picture, Section, Table, html, markdown
 from latent_inpaint.reproduction.findings import Results
+from latent_inpaint.reproduction.planning import Plan
 from latent_inpaint.reproduction.plots import curves_svg
-from latent_inpaint.reproduction.report import report, write_report
+from latent_inpaint.reproduction.report import collect, report, write_report
 from latent_inpaint.reproduction.results import read_result
 from latent_inpaint.reproduction.rows import Run
 from latent_inpaint.reproduction.sheets import pictures_sheet
@@ -17,6 +21,7 @@ from latent_inpaint.reproduction.tables import measured_columns, published_table
 from latent_inpaint.reproduction.targets import targets
 from latent_inpaint.visual.grids import save_sheet
 
+CONF = Path(__file__).resolve().parents[2] / "conf"
 NAMES = ("baseline", "latent_control", "latent_control_plus", "lama", "latent_lpl", "latent_full")
 
 
@@ -51,7 +56,7 @@ def test_targets_that_are_reached(rows, result):
     said = targets(Results(rows, finished))
     assert "FD-lite0 50.00 against 60.00 (−16.7 %)" in said[0].measured and "step −30.0 %" in said[0].measured
     assert said[2].measured.startswith("latent_full: 30.00 against 60.00 (−50.0 %)")
-    assert "after 33 % of lama's time" in said[4].measured  # 40 steps of 1 s, of 60 of 2 s
+    assert "after 33 % of the time of lama's 60 steps" in said[4].measured  # 40 steps of 1 s, of 60 of 2 s
 
 
 def test_targets_that_are_not_say_by_how_much(rows, result):
@@ -66,14 +71,15 @@ def test_targets_that_are_not_say_by_how_much(rows, result):
     assert found[0] == "not reached: SSIM is worse by 5.9 %; the step's −20.0 % are 8.0 points short"
     assert found[1] == "not measured yet"
     assert found[3] == "not reached: −10.0 % is 5.0 points short"
-    assert found[4] == "not reached: it ends +10.0 % from lama's"
+    assert found[4] == "not reached: it is +10.0 % from lama's at equal steps"
     said = targets(Results(rows, finished))
     assert "not compared yet: latent_control_plus" in said[2].measured
 
 
 def test_missing_rows_are_named_and_changes_need_both(rows, result):
     results = Results(rows, [result("latent_control")], {"baseline/seed0": "begun, step 3 of 40"}, 60)
-    table = {cells[0]: cells for cells in published_table(results, rows).rows}
+    table = {cells[0].split(",")[0]: cells for cells in published_table(results, rows).rows}
+    assert table["latent_control"][0] == "latent_control, 60"
     assert table["baseline"][2] == "begun" and table["latent_control"][2:4] == ["40.00", "–"]
     assert table["lama †"][2] == "not run yet"
     assert "begun, step 3 of 40" in markdown(report(results))
@@ -120,6 +126,34 @@ def test_a_run_is_read_from_its_folder(row, finish, settings):
     assert (found.steps, found.seconds, found.seconds_per_step) == (40, 30, 0.75)
     assert found.curves.values == {"fd_lite0": [60, 50]} and found.metrics["ssim"] == 0.8
     assert str(settings.data) not in json.dumps(found.as_json())
+
+
+def test_a_begun_run_counts_as_far_as_it_is(row, finish, settings):
+    rows = [row("latent_control"), row("control", against="latent_control")]
+    finish(Run(rows[0], 0))
+    folder = finish(Run(rows[1], 0))
+    shutil.rmtree(folder / "model")
+    (folder / "metrics.csv").write_text("\n".join((folder / "metrics.csv").read_text().splitlines()[:3]))
+    planned = Plan(rows, settings, CONF).look()
+    results = collect(rows, planned, settings, states(planned, settings))
+    assert [(r.row, r.steps, r.metrics["fd_lite0"]) for r in results.measured] == [
+        ("latent_control", 40, 50.0),
+        ("control", 20, 60.0),
+    ]
+    assert results.finished == 1 and results.levels == [20]
+    assert results.basis("control", "latent_control") == "20 steps, seed 0"
+    text = markdown(report(results))
+    assert "| control | 0 | begun | 20 |" in text and "1 of 2 runs are finished; 2 have results" in text
+
+
+def test_a_begun_run_without_a_validation_has_no_results(row, finish, settings):
+    rows = [row("control")]
+    folder = finish(Run(rows[0], 0))
+    shutil.rmtree(folder / "model")
+    (folder / "metrics.csv").write_text("step,speed/cpu_seconds,speed/train_seconds,val/fd_lite0\n9,5,9,\n")
+    planned = Plan(rows, settings, CONF).look()
+    results = collect(rows, planned, settings, states(planned, settings))
+    assert not results.measured and results.states["control/seed0"] == "begun, step 10 of 40"
 
 
 def test_curves_draw_a_line_a_row_and_dash_the_biased_ones(rows, result):
