@@ -8,17 +8,39 @@ import torch
 from torch import Tensor
 
 from latent_inpaint.data import Batch
-from latent_inpaint.losses.base import LossTerm
+from latent_inpaint.losses.base import LossTerm, non_negative
 from latent_inpaint.models import Autoencoder
 from latent_inpaint.training.base import OptimizerFactory, SchedulerFactory, TrainingModule
 
 
 class Reconstruction:
-    """What the autoencoder makes of a batch: `.image` and `.prediction`, both `[B, 3, H, W]` in [0, 1]."""
+    """What the autoencoder makes of a batch: `.image` and `.prediction`, both `[B, 3, H, W]` in [0, 1].
 
-    def __init__(self, model: Autoencoder, image: Tensor) -> None:
+    Args:
+        model: the autoencoder.
+        image: pictures, `[B, 3, H, W]` in [0, 1].
+        latent_noise: see `with_noise`.
+    """
+
+    def __init__(self, model: Autoencoder, image: Tensor, latent_noise: float = 0.0) -> None:
         self.image = image
-        self.prediction = model(image)
+        self.prediction = model.decoder(with_noise(model.encoder(image), latent_noise))
+
+
+def with_noise(latent: Tensor, most: float) -> Tensor:
+    """A latent with normal noise, so that a decoder learns to read latents that are not exact.
+
+    Each picture draws how much: the noise's deviation is uniform between 0 and `most` times its channel's.
+
+    Args:
+        latent: `[B, C, h, w]`.
+        most: 0 returns the latent as it is.
+    """
+    if not most:
+        return latent
+    level = most * torch.rand(len(latent), 1, 1, 1, dtype=latent.dtype, device=latent.device)
+    deviation = latent.detach().std(dim=(0, 2, 3), keepdim=True)
+    return latent + level * deviation * torch.randn_like(latent)
 
 
 class AutoencoderTraining(TrainingModule):
@@ -30,6 +52,11 @@ class AutoencoderTraining(TrainingModule):
         optimizer: makes the optimizer from the parameters.
         scheduler: makes the learning rate's schedule, advanced every step; None keeps the rate constant.
         gradient_clip: largest norm of the gradient; None for no limit.
+        latent_noise: largest deviation of the noise on the latents in training, as a share of each channel's
+            own: a refiner's latents will not be exact either. 0: none (the thesis).
+
+    Raises:
+        ValueError: latent_noise is negative or not finite.
     """
 
     def __init__(
@@ -39,12 +66,14 @@ class AutoencoderTraining(TrainingModule):
         optimizer: OptimizerFactory,
         scheduler: SchedulerFactory | None = None,
         gradient_clip: float | None = 1.0,
+        latent_noise: float = 0.0,
     ) -> None:
         super().__init__(model, losses, [""], optimizer, scheduler, gradient_clip)
+        self.latent_noise = non_negative("latent_noise", latent_noise)
 
     def outputs(self, batch: Batch) -> Reconstruction:
         """The reconstruction of the whole pictures; masks play no part."""
-        return Reconstruction(self.model, batch.image)  # type: ignore[arg-type]
+        return Reconstruction(self.model, batch.image, self.latent_noise)  # type: ignore[arg-type]
 
     def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Log the mean PSNR in dB (data range 1) of single pictures; return the reconstructions."""

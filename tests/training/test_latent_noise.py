@@ -1,0 +1,43 @@
+from argparse import Namespace
+
+import pytest
+import torch
+
+from latent_inpaint.losses import PixelMSE
+from latent_inpaint.models import Autoencoder, Decoder, Encoder
+from latent_inpaint.training.autoencoder import AutoencoderTraining, Reconstruction, with_noise
+
+
+def test_no_noise_is_the_latent_itself():
+    latent = torch.rand(2, 4, 8, 8)
+    assert with_noise(latent, 0.0) is latent
+
+
+def test_noise_follows_each_channels_deviation():
+    torch.manual_seed(0)
+    scale = torch.tensor([0.1, 1.0, 10.0]).view(1, 3, 1, 1)
+    latent = scale * torch.randn(400, 3, 16, 16)
+    added = (with_noise(latent, 0.3) - latent) / scale
+    levels = added.std(dim=(1, 2, 3))
+    assert levels.max() < 0.33 and levels.min() < 0.02
+    assert levels.mean() == pytest.approx(0.15, abs=0.02)  # uniform between 0 and 0.3
+    torch.testing.assert_close(added.std(dim=(0, 2, 3)), torch.full((3,), 0.173), rtol=0.1, atol=0)  # 0.3/√3
+
+
+def training(noise):
+    model = Autoencoder(Encoder(2), Decoder(2))
+    return AutoencoderTraining(model, {"mse": PixelMSE()}, torch.optim.Adam, latent_noise=noise)
+
+
+def test_only_the_training_reconstruction_is_noisy():
+    module = training(0.3).eval()
+    module.model.eval()
+    batch = Namespace(image=torch.rand(2, 3, 16, 16))
+    plain = module.model(batch.image)
+    assert torch.equal(Reconstruction(module.model, batch.image).prediction, plain)
+    assert not torch.equal(module.outputs(batch).prediction, plain)
+
+
+def test_refuses_negative_noise():
+    with pytest.raises(ValueError, match="latent_noise must be finite"):
+        training(-0.1)
