@@ -15,28 +15,30 @@ from latent_inpaint.evaluation.tables import Column
 from latent_inpaint.reproduction.analysis import mean
 from latent_inpaint.reproduction.findings import Results
 from latent_inpaint.reproduction.results import Result
+from latent_inpaint.reproduction.rows import Row
 
 COLOURS = matplotlib.color_sequences["tab10"]
 SETTINGS: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": "reproduction", "font.size": 9}
 SETTINGS |= {"axes.grid": True, "grid.color": "#e6e8ec", "axes.spines.top": False, "axes.spines.right": False}
 
 
-def curves_svg(results: Results, column: Column) -> bytes | None:
+def curves_svg(results: Results, column: Column, rows: Sequence[Row]) -> bytes | None:
     """A figure of two panels as SVG; None where no row has a curve of the metric.
 
     A line is the mean over a row's seeds, the band around it reaches from the lowest to the highest seed.
     Rows that trained on the network that FD-lite0 measures with are dashed.
 
     Args:
-        results: of all rows; each row keeps its colour whichever rows are there.
+        results: of all rows.
         column: the metric.
+        rows: what is drawn; each keeps its colour whichever of them have results.
     """
     with matplotlib.rc_context(SETTINGS):
         figure = Figure(figsize=(9.6, 3.6), layout="constrained")
         panels = figure.subplots(1, 2, sharey=True)
         drawn = [
             _draw(panels, results.of(row.name), column.key, row.name, COLOURS[i % 10], row.lite0)
-            for i, row in enumerate(results.rows)
+            for i, row in enumerate(rows)
         ]
         if not any(drawn):
             return None

@@ -18,6 +18,7 @@ from latent_inpaint.reproduction.rows import Row, runs_of
 from latent_inpaint.reproduction.settings import Settings
 from latent_inpaint.reproduction.sheets import pictures_sheet
 from latent_inpaint.reproduction.tables import (
+    changes_table,
     equal_seconds_table,
     equal_steps_table,
     published_table,
@@ -141,6 +142,8 @@ def _equal_steps(results: Results, steps: int) -> Section:
 
 def _beside(results: Results, table: str) -> Section:
     rows = [row for row in results.rows if row.table == table]
+    if not any(row.published for row in rows):
+        return Section(table, [changes_table(results, rows)])
     return Section(f"{table}: beside the published numbers", [published_table(results, rows)])
 
 
@@ -151,11 +154,14 @@ def _tables(rows: Sequence[Row]) -> list[str]:
 def _curves(results: Results) -> list[Picture]:
     drawn = []
     by_key = {column.key: column for column in COLUMNS}
-    for column in (by_key[key] for key in DRAWN):
-        content = curves_svg(results, column)
-        if content:
-            title = f"{column.title} of the held-out pictures while training"
-            drawn.append(Picture(f"curves_{column.key}.svg", title, content))
+    for figure in dict.fromkeys(row.figure for row in results.rows):
+        own = [row for row in results.rows if row.figure == figure]
+        rows = [row for row in results.rows if row in own or row.name in {one.against for one in own}]
+        for column in (by_key[key] for key in DRAWN):
+            content = curves_svg(results, column, rows)
+            if content:
+                title = f"{column.title} of the held-out pictures while training"
+                drawn.append(Picture(f"{figure}_{column.key}.svg", title, content))
     return drawn
 
 

@@ -24,6 +24,7 @@ class Row:
         latent_only: the decoder is not run in training.
         lite0: trained on the network that PD-lite0 and FD-lite0 measure with.
         against: the row that its changes are against; empty for none.
+        figure: name of the figure that its curves are drawn in, with those of the row it is against.
         published: the numbers it stands beside: `source`, and some of `fid`, `fid_change`, `lpips`, `ssim`,
             `time`.
     """
@@ -37,6 +38,7 @@ class Row:
     latent_only: bool = False
     lite0: bool = False
     against: str = ""
+    figure: str = "curves"
     published: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -12,6 +12,7 @@ from latent_inpaint.reproduction.rows import Row
 from latent_inpaint.reproduction.targets import targets
 
 ORDER = ("fd_lite0", "pd_lite0", "ssim", "psnr", "l1_hole", "fid", "lpips")
+CHANGED = ("fd_lite0", "pd_lite0", "ssim", "l1_hole")
 NOTHING = "–"
 PUBLISHED = ("fid", "fid_change", "lpips", "ssim", "time")
 
@@ -69,6 +70,27 @@ def _beside(results: Results, row: Row) -> list[str]:
         theirs["ssim"],
         NOTHING if step is None else percent(step),
         theirs["time"],
+    ]
+
+
+def changes_table(results: Results, rows: Sequence[Row]) -> Table:
+    """How each row changes the metrics of the one it is against, after the most steps that both trained."""
+    columns = [column for column in measured_columns(results) if column.key in CHANGED]
+    header = ["row", "", "changes against", *(column.heading for column in columns), "step"]
+    return Table(header, [_changes(results, row, columns) for row in rows], words=3)
+
+
+def _changes(results: Results, row: Row, columns: Sequence[Column]) -> list[str]:
+    pairs = [results.compared(row.name, row.against, column.key) for column in columns]
+    changes = [NOTHING if pair is None else percent(change(pair[0].value, pair[1].value)) for pair in pairs]
+    step = results.step_change(row.name, row.against)
+    basis = f", {results.basis(row.name, row.against)}" if any(pairs) else f": {results.state(row)}"
+    return [
+        label(row),
+        row.title,
+        f"{row.against}{basis}",
+        *changes,
+        NOTHING if step is None else percent(step),
     ]
 
 

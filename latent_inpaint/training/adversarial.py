@@ -37,6 +37,7 @@ class AdversarialTraining(InpaintingTraining):
         scheduler: makes the schedule of the network's learning rate; None keeps it constant.
         gradient_clip: largest norm of the gradient of each of the two; None for no limit.
         average: callback that averages the network's weights.
+        rate_factors: of parts of the network; see `TrainingModule`.
     """
 
     def __init__(
@@ -52,8 +53,9 @@ class AdversarialTraining(InpaintingTraining):
         scheduler: SchedulerFactory | None = None,
         gradient_clip: float | None = 1.0,
         average: Callback | None = None,
+        rate_factors: Mapping[str, float] | None = None,
     ) -> None:
-        super().__init__(model, losses, trainable, optimizer, scheduler, gradient_clip, average)
+        super().__init__(model, losses, trainable, optimizer, scheduler, gradient_clip, average, rate_factors)
         self.automatic_optimization = False
         self.discriminator = discriminator
         self.discriminator_objective = discriminator_objective
@@ -62,7 +64,7 @@ class AdversarialTraining(InpaintingTraining):
 
     def configure_optimizers(self) -> tuple[list[Optimizer], list[LRScheduler]]:
         """The network's optimizer, then the discriminator's; the network's schedule, if there is one."""
-        network = self._optimizer([p for p in self.model.parameters() if p.requires_grad])
+        network = self.model_optimizer()
         schedulers = [] if self._scheduler is None else [self._scheduler(network)]
         return [network, self._discriminator_optimizer(self.discriminator.parameters())], schedulers
 

@@ -18,7 +18,7 @@ from latent_inpaint.losses.base import LossTerm
 from latent_inpaint.losses.objective import NonFiniteLossError, Objective
 from latent_inpaint.models.parts import describe, describes
 
-OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
+OptimizerFactory = Callable[[Iterable[nn.Parameter] | Iterable[dict[str, Any]]], Optimizer]
 SchedulerFactory = Callable[[Optimizer], LRScheduler]
 
 
@@ -34,6 +34,11 @@ class TrainingModule(pl.LightningModule):
         scheduler: makes the learning rate's schedule, advanced every step; None keeps the rate constant.
         gradient_clip: largest norm of the gradient; None for no limit.
         average: callback that averages the weights; None keeps them as the last step leaves them.
+        rate_factors: dotted name of a part of `model` → factor of its learning rate; of several that hold a
+            parameter the longest name counts.
+
+    Raises:
+        ValueError: `trainable` or `rate_factors` names nothing that is there, or a factor is not positive.
     """
 
     def __init__(
@@ -45,6 +50,7 @@ class TrainingModule(pl.LightningModule):
         scheduler: SchedulerFactory | None = None,
         gradient_clip: float | None = 1.0,
         average: Callback | None = None,
+        rate_factors: Mapping[str, float] | None = None,
     ) -> None:
         super().__init__()
         self.model = model.to(memory_format=torch.channels_last)  # convolutions are faster in this layout
@@ -55,7 +61,9 @@ class TrainingModule(pl.LightningModule):
         self._average = average
         self._optimizer = optimizer
         self._scheduler = scheduler
+        self._rate_factors = dict(rate_factors or {})
         self._freeze()
+        self._check_rate_factors()
 
     def _freeze(self) -> None:
         modules = dict(self.model.named_modules())
@@ -69,6 +77,14 @@ class TrainingModule(pl.LightningModule):
         for name in self.trainable:
             modules[name].requires_grad_(True)
         self.train(self.training)
+
+    def _check_rate_factors(self) -> None:
+        modules = dict(self.model.named_modules())
+        for name, factor in self._rate_factors.items():
+            if name not in modules or not factor > 0:
+                raise ValueError(
+                    f"rate_factors must map parts of the network to positive factors, got {name}: {factor}"
+                )
 
     def train(self, mode: bool = True) -> TrainingModule:
         """Set the trainable parts to train or eval mode; the frozen rest stays in eval mode."""
@@ -133,9 +149,24 @@ class TrainingModule(pl.LightningModule):
         """The averaging of the weights, if there is one."""
         return [] if self._average is None else [self._average]
 
+    def model_optimizer(self) -> Optimizer:
+        """The optimizer over the trainable parameters, one group for each factor of the learning rate."""
+        groups: dict[float, list[nn.Parameter]] = {}
+        for name, parameter in self.model.named_parameters():
+            if parameter.requires_grad:
+                groups.setdefault(self._rate_factor(name), []).append(parameter)
+        optimizer = self._optimizer([{"params": group} for group in groups.values()])
+        for group, factor in zip(optimizer.param_groups, groups):
+            group["lr"] *= factor
+        return optimizer
+
+    def _rate_factor(self, parameter: str) -> float:
+        parts = [name for name in self._rate_factors if parameter.startswith(f"{name}.")]
+        return self._rate_factors[max(parts, key=len)] if parts else 1.0
+
     def configure_optimizers(self) -> Any:
         """The optimizer over the trainable parameters, and only those."""
-        optimizer = self._optimizer([p for p in self.model.parameters() if p.requires_grad])
+        optimizer = self.model_optimizer()
         if self._scheduler is None:
             return optimizer
         return [optimizer], [{"scheduler": self._scheduler(optimizer), "interval": "step"}]

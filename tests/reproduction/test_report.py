@@ -159,10 +159,30 @@ def test_a_begun_run_without_a_validation_has_no_results(row, finish, settings):
 def test_curves_draw_a_line_a_row_and_dash_the_biased_ones(rows, result):
     results = Results(rows, [result("baseline", seed, [60 + seed, 50]) for seed in (0, 1)] + [result("lama")])
     column = next(column for column in measured_columns(results) if column.key == "fd_lite0")
-    drawn = curves_svg(results, column).decode()
+    drawn = curves_svg(results, column, rows).decode()
     assert "seconds of computing on one core" in drawn and ">baseline</text>" in drawn
     assert drawn.count("stroke-dasharray: 5.18") == 3  # two panels and the legend
-    assert curves_svg(Results(rows, []), column) is None
+    assert curves_svg(Results(rows, []), column, rows) is None
+
+
+def test_a_figure_of_its_own_shows_the_row_it_is_against(row, result):
+    rows = [row("a"), row("b"), row("c", against="a", figure="changes")]
+    text = markdown(report(Results(rows, [result(name) for name in "abc"])))
+    pictures = {
+        p.path: p.content.decode() for p in report(Results(rows, [result(n) for n in "abc"])).pictures()
+    }
+    assert "(changes_fd_lite0.svg)" in text and "(curves_fd_lite0.svg)" in text
+    shown = [name for name in "abc" if f">{name}</text>" in pictures["changes_fd_lite0.svg"]]
+    assert shown == ["a", "c"]
+
+
+def test_a_table_without_published_numbers_says_what_changes(row, result):
+    rows = [row("a"), row("b", against="a", table="Changes"), row("c", against="a", table="Changes")]
+    results = Results(rows, [result("a"), result("b", fd=[60, 44], second=0.6)])
+    text = markdown(report(results))
+    line = "| b | what b does | a, 40 steps, seed 0 | −12.0 % | −12.0 % | +0.0 % | – | +20.0 % |"
+    assert "## Changes\n" in text and line in text
+    assert "| c | what c does | a: not run yet | – | – | – | – | – |" in text
 
 
 def test_documents_escape_and_check():

@@ -15,8 +15,8 @@ ROWS = {
 }
 
 
-def modules(compose, experiment):
-    cfg = compose(experiment)
+def modules(compose, experiment, *overrides):
+    cfg = compose(experiment, *overrides)
     datamodule = instantiate(cfg.data)
     model = build_model(cfg, datamodule, resume=None)
     return instantiate(cfg.training, model=model, losses=cfg.losses), datamodule
@@ -48,6 +48,25 @@ def test_the_optimizer_holds_what_trains_and_nothing_else(compose, experiment):
     for name, parameter in module.model.named_parameters():
         trains = belongs(name, ROWS[experiment])
         assert (id(parameter) in optimised) == trains == parameter.requires_grad, name
+
+
+@pytest.mark.parametrize("experiment", ["latent_control", "latent_full"])
+def test_parts_have_learning_rates_of_their_own(compose, experiment):
+    factors = "training.rate_factors={mask_encoder: 2, mask_encoder.zero_convs: 5}"
+    module, _ = modules(compose, experiment, factors)
+    optimizers = module.configure_optimizers()
+    optimizer = optimizers[0][0] if isinstance(optimizers, tuple) else optimizers
+    base = optimizer.defaults["lr"]
+    rates = {id(p): group["lr"] / base for group in optimizer.param_groups for p in group["params"]}
+    for name, parameter in module.model.named_parameters():
+        factor = 5 if "zero_convs" in name else 2 if name.startswith("mask_encoder") else 1
+        assert not parameter.requires_grad or rates[id(parameter)] == pytest.approx(factor), name
+
+
+@pytest.mark.parametrize("factors", ["{nothing: 2}", "{refiner: 0}"])
+def test_refuses_rate_factors(compose, factors):
+    with pytest.raises(Exception, match="rate_factors must map parts of the network to positive factors"):
+        modules(compose, "latent_control", f"training.rate_factors={factors}")
 
 
 def test_zero_convolutions_move_at_the_first_step(compose):
