@@ -101,18 +101,11 @@ def _last(results: Results, row: Row, metric: str, digits: int) -> str:
 
 
 def equal_steps_table(results: Results, steps: int) -> Table:
-    """Metrics of all rows after so many steps, and of the methods that were evaluated beside them."""
+    """Metrics of the rows that trained so many steps, and of the methods that were evaluated beside them."""
     columns = measured_columns(results)
     header = ["row", "seeds", *(c.heading for c in columns), "s / step", "against baseline"]
-    rows = [
-        [
-            label(row),
-            _seeds(results, row, steps),
-            *_values(results, row, columns, steps),
-            *_cost(results, row),
-        ]
-        for row in results.rows
-    ]
+    reached = [row for row in results.rows if row.name in results.reached(steps)]
+    rows = [_at_step(results, row, columns, steps) for row in reached]
     others = {name: metrics for result in results.measured for name, metrics in result.others.items()}
     rows += [
         [f"({name})", "", *(column.text(metrics.get(column.key)) for column in columns), NOTHING, NOTHING]
@@ -122,14 +115,11 @@ def equal_steps_table(results: Results, steps: int) -> Table:
     return Table(header, rows, words=2)
 
 
-def _seeds(results: Results, row: Row, steps: int) -> str:
-    done = [result.seed for result in results.of(row.name) if result.steps >= steps]
-    return ", ".join(map(str, done)) if done else results.state(row)
-
-
-def _values(results: Results, row: Row, columns: Sequence[Column], steps: int) -> list[str]:
+def _at_step(results: Results, row: Row, columns: Sequence[Column], steps: int) -> list[str]:
     found = [(results.at_step(row.name, column.key, steps), column.digits) for column in columns]
-    return [NOTHING if one is None else one.text(digits) for one, digits in found]
+    values = [NOTHING if one is None else one.text(digits) for one, digits in found]
+    seeds = [str(result.seed) for result in results.of(row.name) if result.steps >= steps]
+    return [label(row), ", ".join(seeds), *values, *_cost(results, row)]
 
 
 def _cost(results: Results, row: Row) -> list[str]:
@@ -147,11 +137,12 @@ def equal_seconds_table(results: Results, seconds: float) -> Table:
     ]
     rows = []
     for row in results.rows:
-        found = [(results.at_seconds(row.name, column.key, seconds), column.digits) for column in columns]
         steps = results.steps_at(row.name, seconds)
+        if steps is None:
+            continue
+        found = [(results.at_seconds(row.name, column.key, seconds), column.digits) for column in columns]
         cells = [NOTHING if one is None else one.text(digits) for one, digits in found]
-        done = results.state(row) if steps is None else f"{steps.value:.0f}"
-        rows.append([label(row), done, *cells])
+        rows.append([label(row), f"{steps.value:.0f}", *cells])
     return Table(["row", "steps by then", *(column.heading for column in columns)], rows, words=2)
 
 
