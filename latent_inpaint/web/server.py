@@ -84,10 +84,12 @@ def _server(models: Mapping[str, LatentInpainter], host: str, folder: str) -> An
 
     from latent_inpaint.web.page import build_page
 
+    page = build_page(models, folder)
+    page.has_launched = True  # mounted pages would read files that were not uploaded
     # No address but that of the page: neither FastAPI's documentation nor gradio's footer.
     application = gradio.mount_gradio_app(
         FastAPI(docs_url=None, redoc_url=None, openapi_url=None),
-        build_page(models, folder),
+        page,
         path="/",
         server_name=host,
         footer_links=[],
@@ -97,5 +99,5 @@ def _server(models: Mapping[str, LatentInpainter], host: str, folder: str) -> An
         pwa=False,
         mcp_server=False,
     )
-    guard = Guard(application, {host, "localhost"}, (MAX_UPLOAD_MIB + 1) * 2**20)
+    guard = Guard(application, {host, "localhost"}, (MAX_UPLOAD_MIB + 1) * 2**20, folder)
     return uvicorn.Server(uvicorn.Config(guard, log_level="warning", timeout_graceful_shutdown=1))
