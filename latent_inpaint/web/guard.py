@@ -106,7 +106,7 @@ class Guard:
 
     def _refusal_of_body(self, body: bytes) -> tuple[int, str] | None:
         """As `_refusal`, for the JSON of a call; in it, gradio takes every `path` for a file to be read."""
-        paths: list[str] = []
+        paths: list[Any] = []
         try:
             json.loads(body or b"null", object_hook=lambda found: paths.append(found.get("path")))
             is_own = all(self._is_in_folder(path) for path in paths if isinstance(path, str))
