@@ -3,7 +3,7 @@
 The rule: a value v of a full scale of 255 belongs to the hole where v > threshold − ½, so 128 and more by
 default. 16-bit values are divided by 257 first, floats in [0, 1] multiplied by 255 (so > 0.5). Booleans are
 what they say, and so are arrays and tensors of integers that hold nothing but 0 and 1. Colours are reduced
-to their luma, alpha is ignored.
+to their luma, alpha is ignored. PIL images are turned upright first, as their own EXIF orientation says.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from latent_inpaint.inference.canvas import LUMA, Pixels
+from latent_inpaint.inference.plain import is_sixteen_bit, upright
 
 THRESHOLD = 128
 LARGE_HOLE = 0.9
@@ -100,9 +101,9 @@ def warn_about(hole: Pixels, stacklevel: int = 2) -> None:
 
 def _as_array(mask: Any) -> Pixels:
     if isinstance(mask, Image.Image):
-        if mask.mode not in ("1", "L", "I;16"):
-            mask = mask.convert("L")
-        return np.asarray(mask)
+        mask = upright(mask)
+        is_kept = mask.mode in ("1", "L") or is_sixteen_bit(mask)
+        return np.asarray(mask if is_kept else mask.convert("L"))
     if isinstance(mask, Tensor):
         array = (mask.float() if mask.is_floating_point() else mask).detach().cpu().numpy()
         return _as_array(array.transpose(1, 2, 0) if array.ndim == 3 else array)
@@ -126,7 +127,7 @@ def _single_channel(array: Pixels) -> Pixels:
 
 def _threshold(array: Pixels, threshold: float) -> Pixels:
     if array.dtype == bool:
-        return array
+        return np.require(array, requirements=["C", "W"])  # as torch wants it; Pillow's are read-only
     if array.dtype.name not in _TO_255:
         raise ValueError(f"mask must be of type bool, {', '.join(_TO_255)}, got {array.dtype}")
     return array > (threshold - 0.5) / _TO_255[array.dtype.name]

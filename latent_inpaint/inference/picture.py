@@ -44,9 +44,11 @@ def inpaint(
     Args:
         image: numpy `[H, W]` or `[H, W, C]` (uint8, uint16, float in [0, 1]), a PIL image, or torch `[H,
             W]` or `[C, H, W]`; any size; grey or RGB, with or without alpha. Or several: a list of them,
-            numpy `[B, H, W, C]`, torch `[B, C, H, W]`.
-        mask: the hole, of the picture's height and width: True, 128 or more of 255, or > 0.5 marks a pixel
-            to be invented; see `latent_inpaint.inference.mask`. For several pictures as many masks.
+            numpy `[B, H, W, C]`, torch `[B, C, H, W]`. PIL images, masks too, are turned upright first where
+            their EXIF says that they lie.
+        mask: the hole, of the (upright) picture's height and width: True, 128 or more of 255, or > 0.5
+            marks a pixel to be invented; see `latent_inpaint.inference.mask`. For several pictures as many
+            masks.
         model: what `load` returns, or what it takes; None is the network that comes with the package.
         threshold: smallest value of the mask, of 255, that marks the hole.
         invert_mask: the mask marks what is known instead.
@@ -65,7 +67,7 @@ def inpaint(
         progress: show a progress bar, or a function called with (stage, done, total).
 
     Returns:
-        The same kind, size and type as `image`.
+        The same kind, size and type as `image`; PIL images upright, with an EXIF that says so.
 
     Raises:
         TypeError: an image or mask of another kind.

@@ -15,6 +15,7 @@ from latent_inpaint.inference.files import (
 )
 
 ORIENTATION, ARTIST = 0x0112, 0x013B
+CAMERA, LENS = 0x8769, 0xA434
 
 
 @pytest.fixture
@@ -35,6 +36,7 @@ def test_alpha_profile_and_exif_are_kept_and_the_picture_is_upright(tmp_path, rn
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     exif = Image.Exif()
     exif[ORIENTATION], exif[ARTIST] = 6, "nobody"
+    exif.get_ifd(CAMERA)[LENS] = "a lens"
     Image.fromarray(pixels).save(tmp_path / "in.png", exif=exif, icc_profile=profile)
     write_picture(read_picture(tmp_path / "in.png"), tmp_path / f"out{ending}")
     with Image.open(tmp_path / f"out{ending}") as written:
@@ -42,6 +44,7 @@ def test_alpha_profile_and_exif_are_kept_and_the_picture_is_upright(tmp_path, rn
         assert written.info["icc_profile"] == profile
         assert written.getexif().get(ORIENTATION, 1) == 1
         assert written.getexif()[ARTIST] == "nobody"
+        assert written.getexif().get_ifd(CAMERA)[LENS] == "a lens"
 
 
 @pytest.mark.parametrize(
@@ -88,11 +91,18 @@ def test_sixteen_bit_colour_is_read_as_eight_with_a_warning(tmp_path):
     assert np.asarray(picture)[0, 0].tolist() == [0, 1, 255]
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("form", "options"), [("BMP", {}), ("TIFF", {"compression": "jpeg"})])
+def test_eight_bits_are_not_taken_for_sixteen(tmp_path, form, options):
+    Image.new("RGB", (536, 8)).save(tmp_path / "in", form, **options)  # a row of the BMP has 1608 bytes
+    assert read_picture(tmp_path / "in").mode == "RGB"
+
+
 def test_cmyk_loses_its_profile_with_a_warning(tmp_path, pixels):
     Image.fromarray(pixels).convert("CMYK").save(tmp_path / "in.jpg", icc_profile=b"of CMYK")
     with pytest.warns(PictureWarning, match="CMYK"):
         picture = read_picture(tmp_path / "in.jpg")
-    assert picture.mode == "RGB" and not picture.info["icc_profile"]
+    assert picture.mode == "RGB" and "icc_profile" not in picture.info
 
 
 def test_of_several_frames_the_first_is_used(tmp_path, pixels):
@@ -115,6 +125,10 @@ def truncated(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:900])
 
 
+def unknown_texture(path: Path) -> None:
+    path.write_bytes(b"DDS " + struct.pack("<I", 124) + bytes(120))
+
+
 def enormous(path: Path) -> None:
     path.write_bytes(png(100_000, 100_000, 8, bytes(1000)))
 
@@ -130,6 +144,7 @@ def large(path: Path) -> None:
         (no_picture, "not a picture"),
         (empty, "not a picture"),
         (truncated, "damaged picture"),
+        (unknown_texture, "cannot be read as a picture"),
         (enormous, "refused"),
         (large, "12000×12000 pixels, more than 134217728, refused"),
     ],
@@ -139,6 +154,17 @@ def test_bad_files(tmp_path, read, make, message):
     with pytest.raises(ValueError, match=message) as error:
         read(tmp_path / "file.png")
     assert "file.png" in str(error.value)
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
+@pytest.mark.parametrize("form", ["GIF", "TIFF"])
+def test_frames_that_cannot_be_counted(tmp_path, form):
+    path = tmp_path / "file.png"
+    frames = [Image.effect_noise((24, 20), 50) for _ in range(3)]
+    frames[0].save(path, form, save_all=True, append_images=frames[1:])
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(ValueError, match=r"file\.png: damaged picture"):
+        read_picture(path)
 
 
 @pytest.mark.filterwarnings("error")
