@@ -38,6 +38,7 @@ _MODES = {
     "BMP": ("L", "RGB"),
     "JPEG": ("L", "RGB"),
 }
+_LARGEST_SIDES = {"WEBP": 16_383, "JPEG": 65_500}
 
 
 def read_picture(path: str | Path) -> Image.Image:
@@ -82,7 +83,10 @@ def write_picture(image: Image.Image, path: str | Path) -> None:
         OSError: the folder cannot be written.
     """
     path = Path(path)
-    check_output(path, image.mode)
+    check_output(path, image.mode, image.size)
+    if path.suffix.lower() in LOSSY:
+        endings = " ".join(ending for ending in SAVE_OPTIONS if ending not in LOSSY)
+        warnings.warn(f"{path}: JPEG changes known pixels too; lossless are {endings}", PictureWarning, 2)
     options = SAVE_OPTIONS[path.suffix.lower()]
     if options["format"] == "WEBP" and image.mode in ("L", "LA"):
         image = image.convert("RGB" if image.mode == "L" else "RGBA")
@@ -95,8 +99,13 @@ def write_picture(image: Image.Image, path: str | Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def check_output(path: str | Path, mode: str) -> None:
-    """Whether a picture of `mode` can be written to `path`: said before anything is computed.
+def check_output(path: str | Path, mode: str, size: tuple[int, int]) -> None:
+    """Whether a picture can be written to `path`: said before anything is computed.
+
+    Args:
+        path: where it is to go.
+        mode: L, LA, RGB, RGBA or I;16.
+        size: width and height in pixels.
 
     Raises:
         ValueError: an unknown ending, or a format that cannot hold the picture.
@@ -110,15 +119,31 @@ def check_output(path: str | Path, mode: str) -> None:
     if mode not in _MODES[form] and not grey_in_webp:
         lacking = "16 bits" if mode == "I;16" else "alpha"
         raise ValueError(f"{path}: {form} cannot hold {lacking}; write .png or .tif")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"{path.parent}: no such folder")
-    if not os.access(path.parent, os.W_OK):
-        raise PermissionError(f"{path.parent}: the folder cannot be written")
+    if max(size) > _LARGEST_SIDES.get(form, max(size)):
+        raise ValueError(
+            f"{path}: {form} holds at most {_LARGEST_SIDES[form]} pixels a side, got {size[0]}×{size[1]}; "
+            "write .png or .tif"
+        )
+    check_folder(path.parent)
+
+
+def check_folder(folder: Path) -> None:
+    """Whether files can be written into a folder: said before anything is computed.
+
+    Raises:
+        OSError: it is missing or cannot be written.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: no such folder")
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(f"{folder}: the folder cannot be written")
 
 
 def _open(path: Path) -> Image.Image:
-    if not path.is_file():
+    if not path.exists():
         raise FileNotFoundError(f"{path}: no such file")
+    if not path.is_file():
+        raise ValueError(f"{path}: not a file")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)

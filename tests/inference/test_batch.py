@@ -118,6 +118,28 @@ def test_masks_named_after_lamas_custom(tmp_path, rng):
     assert (job.image.name, job.mask.name) == ("photo.png", "photo_mask001.png")
 
 
+def test_folders_inside_the_folder_of_pictures_are_left_out(tmp_path, rng):
+    for name in ("photo.png", "deep/photo.png", "out/photo.png"):
+        save_picture(tmp_path / name, rng)
+    save_mask(tmp_path / "masks" / "photo.png")
+    jobs = find_jobs(tmp_path, tmp_path / "masks", tmp_path / "out")
+    assert [job.image.relative_to(tmp_path).as_posix() for job in jobs] == ["deep/photo.png", "photo.png"]
+    save_mask(tmp_path / "photo_mask.png")
+    assert len(find_jobs(tmp_path, tmp_path, tmp_path / "out")) == 3  # masks/photo.png is one more
+    assert len(find_jobs(tmp_path / "deep", tmp_path, tmp_path / "out")) == 1
+
+
+def test_a_mask_of_no_name_is_the_mask_of_nothing(folders):
+    save_mask(folders / "masks" / "_mask.png")
+    assert len(find_jobs(folders / "images", folders / "masks", folders / "out")) == 3
+
+
+@pytest.mark.parametrize("ending", [".jpg", "jpg", ".JPG"])
+def test_endings_of_any_spelling(folders, ending):
+    jobs = find_jobs(folders / "images", folders / "masks", folders / "out", ending)
+    assert {job.output.suffix for job in jobs} == {".jpg"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

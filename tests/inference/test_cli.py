@@ -69,10 +69,13 @@ def test_a_mask_of_another_size_needs_permission(folder, capsys):
         ({"model": "nowhere"}, "nowhere: no such file or folder"),
         ({"output": "/nowhere/out.png"}, "/nowhere: no such folder"),
         ({"output": "out.gif"}, "the ending must be one of"),
+        ({"output": "photo.png"}, "photo.png: would be written over an input"),
+        ({"output": "mask.png"}, "mask.png: would be written over an input"),
         ({"device": "abacus"}, "device must be one of"),
     ],
 )
-def test_errors_are_one_line_and_the_exit_status_tells(folder, capsys, changed, message):
+def test_errors_are_one_line_and_the_exit_status_tells(folder, monkeypatch, capsys, changed, message):
+    monkeypatch.chdir(folder)
     assert main(arguments(folder, **changed)) == 1
     captured = capsys.readouterr()
     assert message in captured.err and captured.err.count("\n") == 1 and not captured.out

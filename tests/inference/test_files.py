@@ -47,6 +47,7 @@ def test_alpha_profile_and_exif_are_kept_and_the_picture_is_upright(tmp_path, rn
         assert written.getexif().get_ifd(CAMERA)[LENS] == "a lens"
 
 
+@pytest.mark.filterwarnings("ignore:.*JPEG changes known pixels")
 @pytest.mark.parametrize(
     ("mode", "ending", "read_back"),
     [
@@ -175,19 +176,37 @@ def test_a_picture_of_8192_squared_pixels_is_not_refused(tmp_path):
 
 def test_outputs_that_cannot_be_written(tmp_path):
     with pytest.raises(ValueError, match="the ending must be one of"):
-        check_output(tmp_path / "out.xyz", "RGB")
+        check_output(tmp_path / "out.xyz", "RGB", (9, 6))
     with pytest.raises(ValueError, match="JPEG cannot hold alpha"):
-        check_output(tmp_path / "out.jpg", "RGBA")
+        check_output(tmp_path / "out.jpg", "RGBA", (9, 6))
     with pytest.raises(ValueError, match="WEBP cannot hold 16 bits"):
-        check_output(tmp_path / "out.webp", "I;16")
+        check_output(tmp_path / "out.webp", "I;16", (9, 6))
     with pytest.raises(FileNotFoundError, match="nowhere: no such folder"):
-        check_output(tmp_path / "nowhere" / "out.png", "RGB")
+        check_output(tmp_path / "nowhere" / "out.png", "RGB", (9, 6))
+
+
+@pytest.mark.parametrize(("name", "largest"), [("out.webp", 16_383), ("out.JPG", 65_500)])
+def test_outputs_of_too_many_pixels_a_side(tmp_path, name, largest):
+    check_output(tmp_path / name, "RGB", (largest, 1))
+    with pytest.raises(ValueError, match=f"holds at most {largest} pixels a side, got 1×{largest + 1}"):
+        check_output(tmp_path / name, "RGB", (1, largest + 1))
+
+
+def test_a_lossy_format_is_warned_about(tmp_path, pixels):
+    with pytest.warns(PictureWarning, match=r"JPEG changes known pixels too; lossless are \.png"):
+        write_picture(Image.fromarray(pixels), tmp_path / "out.jpg")
+
+
+@pytest.mark.parametrize("read", [read_picture, read_mask])
+def test_a_folder_is_not_a_file(tmp_path, read):
+    with pytest.raises(ValueError, match="not a file"):
+        read(tmp_path)
 
 
 def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
     monkeypatch.setattr("os.access", lambda path, how: False)  # root may write everywhere
     with pytest.raises(PermissionError, match="cannot be written"):
-        check_output(tmp_path / "out.png", "RGB")
+        check_output(tmp_path / "out.png", "RGB", (9, 6))
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path, pixels, monkeypatch):
