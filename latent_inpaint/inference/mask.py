@@ -51,10 +51,7 @@ def read_hole(
         TypeError: a mask of another kind.
         ValueError: a mask of another size (both are named), shape or type, or an option out of its range.
     """
-    if not 0 < threshold <= 255:
-        raise ValueError(f"threshold must lie in (0, 255], got {threshold}")
-    if dilate < 0:
-        raise ValueError(f"dilate must be at least 0, got {dilate}")
+    check_mask_options(threshold, dilate)
     hole = _threshold(_as_array(mask), threshold)
     if invert:
         hole = ~hole
@@ -67,6 +64,18 @@ def read_hole(
         resized = Image.fromarray(hole.astype(np.uint8)).resize(size[::-1], Image.Resampling.NEAREST)
         hole = np.asarray(resized).astype(bool)
     return grow(hole, dilate)
+
+
+def check_mask_options(threshold: float, dilate: int) -> None:
+    """Whether `read_hole` takes these.
+
+    Raises:
+        ValueError: one is out of its range.
+    """
+    if not 0 < threshold <= 255:
+        raise ValueError(f"threshold must lie in (0, 255], got {threshold}")
+    if dilate < 0:
+        raise ValueError(f"dilate must be at least 0, got {dilate}")
 
 
 def grow(hole: Pixels, radius: int) -> Pixels:

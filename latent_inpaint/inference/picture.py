@@ -15,7 +15,7 @@ from latent_inpaint.inference.canvas import open_canvas
 from latent_inpaint.inference.device import PRECISIONS, chosen_dtype
 from latent_inpaint.inference.fill import FillOptions, fill
 from latent_inpaint.inference.loading import load
-from latent_inpaint.inference.mask import THRESHOLD, read_hole, warn_about
+from latent_inpaint.inference.mask import THRESHOLD, check_mask_options, read_hole, warn_about
 from latent_inpaint.inference.memory import budget_for
 from latent_inpaint.inference.progress import Progress, as_progress
 from latent_inpaint.inference.refinement import RefinementOptions
@@ -98,6 +98,24 @@ def inpaint(
     if _is_several(image):
         return _repair_each(repair, image, mask)
     return repair(image, mask)
+
+
+def check_options(
+    *,
+    threshold: float = THRESHOLD,
+    dilate: int = 0,
+    context: int | None = None,
+    feather: int | None = None,
+    memory_budget: int | float | str | None = None,
+    **others: Any,
+) -> None:
+    """Whether `inpaint` takes these options: said before a network is loaded. `others` are not looked at.
+
+    Raises:
+        ValueError: one is out of its range.
+    """
+    check_mask_options(threshold, dilate)
+    FillOptions(context=context, feather=feather, budget=budget_for(torch.device("cpu"), memory_budget))
 
 
 @lru_cache(maxsize=1)
