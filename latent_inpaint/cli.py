@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Sequence
@@ -24,7 +26,15 @@ EXAMPLES = """examples:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line. Exit status: 0 done, 1 failed (one line on stderr says why), 2 wrong usage."""
+    """Run the command line.
+
+    Returns:
+        The exit status: 0 done, 1 failed (one line on stderr says why), 130 interrupted by Ctrl-C or SIGTERM.
+        Wrong usage exits with 2.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without × is no reason to fail
     parser = _parser()
     options = parser.parse_args(arguments)
     if options.command in ("predict", "refine"):
@@ -32,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Code for every picture size met stays in memory; a thousand sizes (the default) are too many for a
     # long run.
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what Ctrl-C puts in order, it does, too
     commands = import_module("latent_inpaint.inference.commands")
     try:
         with warnings.catch_warnings():

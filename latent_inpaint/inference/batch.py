@@ -67,11 +67,12 @@ def repair_file(
         options: those of `latent_inpaint.inpaint`.
 
     Raises:
-        ValueError: a bad picture, mask, output or option.
+        ValueError: a bad picture, mask, output or option, or an output that is one of the inputs.
         OSError: a file cannot be read or written.
     """
+    _refuse_overwriting([output], [image, mask])
     picture, hole = read_picture(image), read_mask(mask)
-    check_output(output, picture.mode)
+    check_output(output, picture.mode, picture.size)
     network = model if isinstance(model, LatentInpainter) else model()
     write_picture(inpaint(picture, hole, network, **options), output)
     return picture.size
@@ -81,22 +82,32 @@ def find_jobs(images: Path, masks: Path, output: Path, ending: str = ".png") -> 
     """The pictures under `images`, each with the mask of its name under `masks`.
 
     A mask has the picture's relative path with any ending, or with `_mask…` after the name, as LaMa's tools
-    write it.
+    write it. Where `masks` or `output` lies inside `images`, what is in it is no picture to repair.
+
+    Args:
+        images: where to look for pictures, in all folders below it.
+        masks: where to look for their masks.
+        output: where results go.
+        ending: of the results, which gives the format; with or without its dot.
 
     Raises:
         FileNotFoundError: a folder is missing, or holds no pictures.
         ValueError: an unknown ending, or two pictures that would be written to one file, or over an input.
     """
+    ending = f".{ending.lower().removeprefix('.')}"
     if ending not in PICTURE_ENDINGS:
         raise ValueError(f"ending must be one of {', '.join(PICTURE_ENDINGS)}, got {ending!r}")
     for folder in (images, masks):
         if not folder.is_dir():
             raise FileNotFoundError(f"{folder}: no such folder")
     mask_of = _index_masks(masks)
+    root, others = images.resolve(), [masks.resolve(), output.resolve()]
+    inside = [folder for folder in others if folder != root and folder.is_relative_to(root)]
     jobs = []
     for path in _pictures(images):
         name = path.relative_to(images)
-        if images.resolve() == masks.resolve() and _MASK_SUFFIX in name.stem:
+        is_mask = masks.resolve() == root and _MASK_SUFFIX in name.stem
+        if is_mask or any((root / name).is_relative_to(folder) for folder in inside):
             continue
         mask = next((mask for mask in mask_of[name.with_suffix("")] if mask != path), None)
         jobs.append(Job(path, mask, output / name.with_suffix(ending)))
@@ -167,8 +178,8 @@ def _index_masks(folder: Path) -> defaultdict[Path, list[Path]]:
     for path, name in paths:
         index[name].append(path)
     for path, name in paths:
-        picture, suffix, _ = name.name.rpartition(_MASK_SUFFIX)
-        if suffix:
+        picture = name.name.rpartition(_MASK_SUFFIX)[0]
+        if picture:
             index[name.with_name(picture)].append(path)
     return index
 
@@ -181,7 +192,12 @@ def _refuse_collisions(jobs: Iterable[Job]) -> None:
             raise ValueError(
                 f"{other} and {job.image} would both be written to {job.output}; rename one of them"
             )
-    inputs = {path.resolve() for job in jobs for path in (job.image, job.mask) if path is not None}
-    over = next((job.output for job in jobs if job.output.resolve() in inputs), None)
+    inputs = [path for job in jobs for path in (job.image, job.mask) if path is not None]
+    _refuse_overwriting(by_output, inputs)
+
+
+def _refuse_overwriting(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
+    taken = {path.resolve() for path in inputs}
+    over = next((output for output in outputs if output.resolve() in taken), None)
     if over is not None:
-        raise ValueError(f"{over}: would be written over an input; choose another output folder")
+        raise ValueError(f"{over}: would be written over an input; choose another output")

@@ -18,6 +18,8 @@ from latent_inpaint.inference.picture import inpaint
 
 SIDES = (512, 2048, 4096)
 HOLE_FRACTION = 0.05
+LEAST_SIDE = 96
+"""Pixels: the part of the picture that warms the network up reaches from a third of the side 64 pixels on."""
 MODES = ("region of interest", "whole picture")
 
 
@@ -44,8 +46,11 @@ def measure(
         sides: sides of the pictures in pixels.
 
     Raises:
+        ValueError: a side of less than `LEAST_SIDE`.
         ChildProcessError: a run failed.
     """
+    if min(sides) < LEAST_SIDE:
+        raise ValueError(f"sides must be at least {LEAST_SIDE} pixels, got {min(sides)}")
     for side in sides:
         for mode in MODES:
             yield measure_one(source, device, precision, side, mode)

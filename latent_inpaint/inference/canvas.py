@@ -2,8 +2,8 @@
 
 The rules: the network sees RGB in [0, 1]; grey is repeated into three channels, and what is invented for a
 grey picture is turned back by the luma weights of Rec. 601. 16-bit pictures are scaled by 65,535 and stay
-16-bit. Alpha is kept as it is, inside the hole too. Palette, bilevel, CMYK and other PIL images become RGB
-(RGBA with transparency) or grey first.
+16-bit. Alpha is kept as it is, inside the hole too. PIL images are made upright and plain first, see
+`latent_inpaint.inference.plain`; the result is the upright one.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from latent_inpaint.inference.plain import plain_mode, upright
+
 LUMA = (0.299, 0.587, 0.114)
 FULL_SCALE = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0, "float64": 1.0}
-_KEPT_MODES = ("L", "LA", "RGB", "RGBA", "I;16")
-_GREY_MODES = ("1", "I;16B", "I;16L", "I;16N")
 Pixels = np.ndarray[Any, np.dtype[Any]]
 
 
@@ -153,7 +153,7 @@ def _open_tensor(image: Tensor) -> tuple[Canvas, Callable[[Canvas], Tensor]]:
 
 
 def _open_pil(image: Image.Image) -> tuple[Canvas, Callable[[Canvas], Image.Image]]:
-    plain = plain_mode(image)
+    plain = plain_mode(upright(image))
     pixels = np.asarray(plain)
 
     def restore(canvas: Canvas) -> Image.Image:
@@ -162,22 +162,3 @@ def _open_pil(image: Image.Image) -> tuple[Canvas, Callable[[Canvas], Image.Imag
         return result
 
     return Canvas(pixels[..., None] if pixels.ndim == 2 else pixels), restore
-
-
-def plain_mode(image: Image.Image) -> Image.Image:
-    """`image` in a mode that a canvas takes: L, LA, RGB, RGBA or I;16; see the module's rules.
-
-    Raises:
-        ValueError: a mode without a defined range (32-bit integers, floats).
-    """
-    if image.mode in _KEPT_MODES and "transparency" not in image.info:
-        return image
-    if image.mode in _GREY_MODES:
-        return image.convert("L" if image.mode == "1" else "I;16")
-    if image.mode in ("I", "F"):
-        raise ValueError(
-            f"image: the mode {image.mode!r} has no defined range; convert it to 8 or 16 bit first"
-        )
-    if image.has_transparency_data:
-        return image.convert("LA" if image.mode in ("L", "LA", "La") else "RGBA")
-    return image.convert("RGB")

@@ -12,8 +12,10 @@ from latent_inpaint.inference.batch import Job, Summary, find_jobs, repair_file,
 from latent_inpaint.inference.benchmark import measure
 from latent_inpaint.inference.device import chosen_dtype
 from latent_inpaint.inference.export import CHECKED_SIZES, FORMATS, export_model
+from latent_inpaint.inference.files import check_folder
 from latent_inpaint.inference.loading import load
 from latent_inpaint.inference.packing import save_half
+from latent_inpaint.inference.picture import check_options
 from latent_inpaint.models.inpainter import LatentInpainter
 from latent_inpaint.models.storage import save_model
 
@@ -73,7 +75,7 @@ def web(options: Namespace) -> int:
     """Serve the page for the browser until Ctrl-C."""
     from latent_inpaint.web.server import check_available, serve
 
-    check_available(options.host)
+    check_available(options.host, options.port)
     models = {}
     for source in options.model or [None]:
         name = "the network in the box" if source is None else Path(source).name or source
@@ -91,6 +93,7 @@ def _predict_file(options: Namespace) -> int:
 
     start = time.perf_counter()
     settings = _inpaint_options(options)
+    check_options(**settings)
     width, height = repair_file(options.image, options.mask, options.output, load_when_needed, settings)
     seconds = time.perf_counter() - start
     print(f"{options.output}: {width}×{height}, {seconds:.1f} s on {_where(loaded[0])}")
@@ -98,12 +101,14 @@ def _predict_file(options: Namespace) -> int:
 
 
 def _predict_folder(options: Namespace) -> int:
+    settings = _inpaint_options(options) | {"progress": False}
+    check_options(**settings)
     jobs = find_jobs(options.images, options.masks, options.output, options.ending)
     options.output.mkdir(parents=True, exist_ok=True)
+    check_folder(options.output)
     model = _load(options)
     print(f"{len(jobs)} pictures on {_where(model)}")
     summary = Summary(pictures=len(jobs))
-    settings = _inpaint_options(options) | {"progress": False}
 
     def report(job: Job, text: str) -> None:
         finished = summary.done + summary.skipped + len(summary.failed)

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from latent_inpaint.inference.files import check_folder
 from latent_inpaint.inference.matrix_fourier import with_matrix_products
 from latent_inpaint.models.inpainter import LatentInpainter, composite
 
@@ -54,13 +55,13 @@ def export_model(
     Raises:
         ValueError: another ending, or an output that differs by more than `TOLERANCE`; the file is then
             removed.
+        OSError: the folder is missing or cannot be written.
         ImportError: a library for ONNX is missing.
     """
     path = Path(path)
     if path.suffix not in FORMATS:
         raise ValueError(f"{path}: the ending must be one of {', '.join(FORMATS)}, got {path.suffix!r}")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"{path.parent}: no such folder")
+    check_folder(path.parent)
     write = {".ts": _write_torchscript, ".onnx": _write_onnx, ".pt2": _write_program}[path.suffix]
     temporary = path.with_name(f".{os.getpid()}.{path.name}")
     try:

@@ -1,21 +1,22 @@
 """Picture files: read upright with all that the output can hold, written as losslessly as the format can.
 
-The rules: EXIF orientation is applied, and the EXIF written back says "upright". ICC profile, EXIF and
-alpha are kept. 16-bit grey stays 16-bit; 16-bit colour is read as 8-bit, as Pillow does, with a warning.
-CMYK becomes RGB, and its profile is dropped. Of several frames the first is used. PNG, WebP, TIFF and BMP
-are written lossless, JPEG at quality 95 without chroma subsampling.
+The rules: pictures are made upright and plain, see `latent_inpaint.inference.plain`. ICC profile, EXIF and
+alpha are kept. 16-bit colour is read as 8-bit, as Pillow does, with a warning. Of several frames the first
+is used. PNG, WebP, TIFF and BMP are written lossless, JPEG at quality 95 without chroma subsampling.
 """
 
 from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
-from latent_inpaint.inference.canvas import plain_mode
+from latent_inpaint.inference.plain import PictureWarning, plain_mode, upright
 
 MAX_PIXELS = 2**27
 """Largest number of pixels that is read, 8,192 × 16,384: a small file can claim to hold far more."""
@@ -23,8 +24,8 @@ MAX_PIXELS = 2**27
 SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     ".png": {"format": "PNG"},
     ".webp": {"format": "WEBP", "lossless": True, "exact": True},
-    ".tif": {"format": "TIFF", "compression": "tiff_adobe_deflate"},
-    ".tiff": {"format": "TIFF", "compression": "tiff_adobe_deflate"},
+    ".tif": {"format": "TIFF"},  # Pillow cannot write what cameras note in a compressed one
+    ".tiff": {"format": "TIFF"},
     ".bmp": {"format": "BMP"},
     ".jpg": {"format": "JPEG", "quality": 95, "subsampling": 0},
     ".jpeg": {"format": "JPEG", "quality": 95, "subsampling": 0},
@@ -37,10 +38,7 @@ _MODES = {
     "BMP": ("L", "RGB"),
     "JPEG": ("L", "RGB"),
 }
-
-
-class PictureWarning(UserWarning):
-    """Something of a picture file is not kept."""
+_LARGEST_SIDES = {"WEBP": 16_383, "JPEG": 65_500}
 
 
 def read_picture(path: str | Path) -> Image.Image:
@@ -51,23 +49,15 @@ def read_picture(path: str | Path) -> Image.Image:
         ValueError: no picture, a damaged one, or one of more than `MAX_PIXELS` pixels.
     """
     path = Path(path)
-    with _open(path) as image:
-        if image.mode == "CMYK":
-            warnings.warn(
-                f"{path}: CMYK is turned into RGB, its colour profile is dropped", PictureWarning, 2
-            )
-            image.info.pop("icc_profile", None)
-        frames, tiles = getattr(image, "n_frames", 1), getattr(image, "tile", ())  # of files only
-        if frames > 1:
-            warnings.warn(f"{path}: only the first of {frames} frames is used", PictureWarning, 2)
-        if image.mode in ("RGB", "RGBA") and any("16" in str(tile[3]) for tile in tiles):
-            warnings.warn(f"{path}: 16-bit colour is read as 8-bit", PictureWarning, 2)
-        try:
-            upright = ImageOps.exif_transpose(image)
-            upright.info.update(exif=upright.getexif().tobytes(), icc_profile=image.info.get("icc_profile"))
-        except Exception as error:  # decoders raise a dozen types on damaged files
-            raise ValueError(f"{path}: damaged picture: {error}") from error
-        return plain_mode(upright)
+    with _open(path) as image, _named_if_damaged(path):
+        n_frames, is_deep = getattr(image, "n_frames", 1), _is_deep_colour(image)
+        picture = upright(image)
+        picture.load()
+    if n_frames > 1:
+        warnings.warn(f"{path}: only the first of {n_frames} frames is used", PictureWarning, 2)
+    if is_deep:
+        warnings.warn(f"{path}: 16-bit colour is read as 8-bit", PictureWarning, 2)
+    return plain_mode(picture, str(path))
 
 
 def read_mask(path: str | Path) -> Image.Image:
@@ -78,12 +68,10 @@ def read_mask(path: str | Path) -> Image.Image:
         ValueError: no picture, or a damaged one.
     """
     path = Path(path)
-    with _open(path) as image:
-        try:
-            upright = ImageOps.exif_transpose(image)
-        except Exception as error:  # decoders raise a dozen types on damaged files
-            raise ValueError(f"{path}: damaged picture: {error}") from error
-    return upright
+    with _open(path) as image, _named_if_damaged(path):
+        mask = upright(image)
+        mask.load()
+    return mask
 
 
 def write_picture(image: Image.Image, path: str | Path) -> None:
@@ -95,7 +83,10 @@ def write_picture(image: Image.Image, path: str | Path) -> None:
         OSError: the folder cannot be written.
     """
     path = Path(path)
-    check_output(path, image.mode)
+    check_output(path, image.mode, image.size)
+    if path.suffix.lower() in LOSSY:
+        endings = " ".join(ending for ending in SAVE_OPTIONS if ending not in LOSSY)
+        warnings.warn(f"{path}: JPEG changes known pixels too; lossless are {endings}", PictureWarning, 2)
     options = SAVE_OPTIONS[path.suffix.lower()]
     if options["format"] == "WEBP" and image.mode in ("L", "LA"):
         image = image.convert("RGB" if image.mode == "L" else "RGBA")
@@ -108,8 +99,13 @@ def write_picture(image: Image.Image, path: str | Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def check_output(path: str | Path, mode: str) -> None:
-    """Whether a picture of `mode` can be written to `path`: said before anything is computed.
+def check_output(path: str | Path, mode: str, size: tuple[int, int]) -> None:
+    """Whether a picture can be written to `path`: said before anything is computed.
+
+    Args:
+        path: where it is to go.
+        mode: L, LA, RGB, RGBA or I;16.
+        size: width and height in pixels.
 
     Raises:
         ValueError: an unknown ending, or a format that cannot hold the picture.
@@ -123,15 +119,31 @@ def check_output(path: str | Path, mode: str) -> None:
     if mode not in _MODES[form] and not grey_in_webp:
         lacking = "16 bits" if mode == "I;16" else "alpha"
         raise ValueError(f"{path}: {form} cannot hold {lacking}; write .png or .tif")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"{path.parent}: no such folder")
-    if not os.access(path.parent, os.W_OK):
-        raise PermissionError(f"{path.parent}: the folder cannot be written")
+    if max(size) > _LARGEST_SIDES.get(form, max(size)):
+        raise ValueError(
+            f"{path}: {form} holds at most {_LARGEST_SIDES[form]} pixels a side, got {size[0]}×{size[1]}; "
+            "write .png or .tif"
+        )
+    check_folder(path.parent)
+
+
+def check_folder(folder: Path) -> None:
+    """Whether files can be written into a folder: said before anything is computed.
+
+    Raises:
+        OSError: it is missing or cannot be written.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: no such folder")
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(f"{folder}: the folder cannot be written")
 
 
 def _open(path: Path) -> Image.Image:
-    if not path.is_file():
+    if not path.exists():
         raise FileNotFoundError(f"{path}: no such file")
+    if not path.is_file():
+        raise ValueError(f"{path}: not a file")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -140,8 +152,24 @@ def _open(path: Path) -> Image.Image:
         raise ValueError(f"{path}: larger than {MAX_PIXELS} pixels, refused: {error}") from error
     except UnidentifiedImageError as error:
         raise ValueError(f"{path}: not a picture") from error
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
+    except Exception as error:  # see `_named_if_damaged`
         raise ValueError(f"{path}: cannot be read as a picture: {error}") from error
     if image.width * image.height > MAX_PIXELS:
         raise ValueError(f"{path}: {image.width}×{image.height} pixels, more than {MAX_PIXELS}, refused")
     return image
+
+
+@contextmanager
+def _named_if_damaged(path: Path) -> Iterator[None]:
+    """One error for the dozen types that decoders raise on damaged files."""
+    try:
+        yield
+    except Exception as error:
+        raise ValueError(f"{path}: damaged picture: {error}") from error
+
+
+def _is_deep_colour(image: Image.Image) -> bool:
+    """Whether a picture that is not decoded yet has more bits per colour than Pillow keeps."""
+    described = [tile[3] for tile in getattr(image, "tile", ())]  # a raw mode, or a tuple that begins with it
+    raw_modes = [str(entry[0] if isinstance(entry, tuple) and entry else entry) for entry in described]
+    return image.mode in ("RGB", "RGBA") and any("16" in raw_mode for raw_mode in raw_modes)

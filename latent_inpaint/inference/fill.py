@@ -13,7 +13,7 @@ from latent_inpaint.inference.canvas import Box, Canvas, Pixels
 from latent_inpaint.inference.memory import Budget
 from latent_inpaint.inference.progress import Progress, silent
 from latent_inpaint.inference.pyramid import build_pyramid, double
-from latent_inpaint.inference.refinement import RefinementOptions, refine_level
+from latent_inpaint.inference.refinement import RefinementOptions, RefinementWarning, refine_level
 from latent_inpaint.inference.regions import Region, find_regions, whole_picture
 from latent_inpaint.inference.seam import feather_seam
 from latent_inpaint.inference.windows import decode, encode, split
@@ -21,6 +21,8 @@ from latent_inpaint.models.inpainter import LatentInpainter
 
 DEFAULT_FEATHER = 8
 """Pixels over which the seam of a crop fades."""
+_SIGNS_OF_LACK = ("allocate", "could not create a primitive")
+"""What torch's allocators, and oneDNN, say of memory that they do not get."""
 _ALIGNMENT = 4
 """Sides of crops are multiples of this many latent positions, of which Fourier transforms are quick."""
 
@@ -31,7 +33,11 @@ class ReducedSizeWarning(UserWarning):
 
 @dataclass(frozen=True)
 class FillOptions:
-    """How a hole is filled; see `latent_inpaint.inpaint`."""
+    """How a hole is filled; see `latent_inpaint.inpaint`.
+
+    Raises:
+        ValueError: a negative context or feather.
+    """
 
     region_of_interest: bool = True
     context: int | None = None
@@ -41,6 +47,16 @@ class FillOptions:
     budget: Budget = field(default_factory=Budget)
     dtype: torch.dtype = torch.float32
     progress: Progress = silent
+
+    def __post_init__(self) -> None:
+        for name, pixels in (("context", self.context), ("feather", self.feather)):
+            if pixels is not None and pixels < 0:
+                raise ValueError(f"{name} must be at least 0 pixels, got {pixels}")
+
+    def n_halvings(self, network: LatentInpainter, box: Box) -> int:
+        """How often a crop is halved, because of memory or to be refined."""
+        asked = self.refinement.n_halvings(box) if self.refine else 0
+        return max(self.budget.n_halvings(network, box), asked)
 
 
 def fill(canvas: Canvas, hole: Pixels, network: LatentInpainter, options: FillOptions) -> None:
@@ -53,9 +69,11 @@ def fill(canvas: Canvas, hole: Pixels, network: LatentInpainter, options: FillOp
     regions = [whole_picture(hole)]
     if options.region_of_interest:
         regions = find_regions(hole, options.context, multiple)
+    if options.refine and not any(options.n_halvings(network, region.box) for region in regions):
+        _warn_that_nothing_is_refined(options.refinement)
     with torch.no_grad(), _eval_mode(network):
         for i, region in enumerate(regions):
-            with _explain_lack_of_memory(region.box):
+            with _explain_lack_of_memory(region.box, options.budget):
                 _fill_region(canvas, hole, region, network, options)
             options.progress("regions", i + 1, len(regions))
 
@@ -63,11 +81,10 @@ def fill(canvas: Canvas, hole: Pixels, network: LatentInpainter, options: FillOp
 def _fill_region(
     canvas: Canvas, hole: Pixels, region: Region, network: LatentInpainter, options: FillOptions
 ) -> None:
-    n_halvings = options.budget.n_halvings(network, region.box)
-    if n_halvings:
-        _warn_about_size(region.box, n_halvings)
-    if options.refine:
-        n_halvings = max(n_halvings, options.refinement.n_halvings(region.box))
+    needed = options.budget.n_halvings(network, region.box)
+    if needed:
+        _warn_about_size(region.box, needed)
+    n_halvings = options.n_halvings(network, region.box)
     if not n_halvings:
         _fill_at_once(canvas, hole, region, network, options)
         return
@@ -134,6 +151,15 @@ def _warn_about_size(box: Box, n_halvings: int) -> None:
     )
 
 
+def _warn_that_nothing_is_refined(options: RefinementOptions) -> None:
+    warnings.warn(
+        f"refine: nothing to refine; it acts on crops whose shorter side has {options.least_side} pixels or "
+        "more, so on large holes (a larger context, or the whole picture, makes crops larger)",
+        RefinementWarning,
+        stacklevel=2,
+    )
+
+
 @contextlib.contextmanager
 def _eval_mode(network: LatentInpainter) -> Iterator[None]:
     """Eval mode: BatchNorm neither uses nor changes batch statistics. The modes before are restored."""
@@ -147,14 +173,16 @@ def _eval_mode(network: LatentInpainter) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _explain_lack_of_memory(box: Box) -> Iterator[None]:
+def _explain_lack_of_memory(box: Box, budget: Budget) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        if not isinstance(error, (MemoryError, torch.OutOfMemoryError)) and "allocate" not in str(error):
+        is_known = isinstance(error, (MemoryError, torch.OutOfMemoryError))
+        if not is_known and not any(sign in str(error) for sign in _SIGNS_OF_LACK):
             raise
         height, width = _sides(box)
+        smaller = f"{max(1, min(500, budget.n_bytes / 2e6)):.0f}MB"
         raise MemoryError(
-            f"out of memory on a crop of {width}×{height} pixels; try memory_budget='500MB' "
-            "(--memory-budget 500MB) or a smaller context"
+            f"out of memory on a crop of {width}×{height} pixels; try memory_budget={smaller!r} "
+            f"(--memory-budget {smaller}) or a smaller context"
         ) from error

@@ -27,7 +27,8 @@ def download(name: str) -> Path:
         FileNotFoundError: nothing of that name, or it holds no network of ours.
     """
     hub = _hub()
-    repository, _, revision = name.removeprefix(PREFIX).partition("@")
+    name = name.removeprefix(PREFIX)
+    repository, _, revision = name.partition("@")
     if repository.count("/") != 1 or not all(repository.split("/")):
         raise ValueError(f"{PREFIX}{name}: a name on the hub is owner/name, got {repository!r}")
     try:

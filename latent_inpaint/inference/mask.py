@@ -3,7 +3,7 @@
 The rule: a value v of a full scale of 255 belongs to the hole where v > threshold − ½, so 128 and more by
 default. 16-bit values are divided by 257 first, floats in [0, 1] multiplied by 255 (so > 0.5). Booleans are
 what they say, and so are arrays and tensors of integers that hold nothing but 0 and 1. Colours are reduced
-to their luma, alpha is ignored.
+to their luma, alpha is ignored. PIL images are turned upright first, as their own EXIF orientation says.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from latent_inpaint.inference.canvas import LUMA, Pixels
+from latent_inpaint.inference.plain import is_sixteen_bit, upright
 
 THRESHOLD = 128
 LARGE_HOLE = 0.9
@@ -50,10 +51,7 @@ def read_hole(
         TypeError: a mask of another kind.
         ValueError: a mask of another size (both are named), shape or type, or an option out of its range.
     """
-    if not 0 < threshold <= 255:
-        raise ValueError(f"threshold must lie in (0, 255], got {threshold}")
-    if dilate < 0:
-        raise ValueError(f"dilate must be at least 0, got {dilate}")
+    check_mask_options(threshold, dilate)
     hole = _threshold(_as_array(mask), threshold)
     if invert:
         hole = ~hole
@@ -66,6 +64,18 @@ def read_hole(
         resized = Image.fromarray(hole.astype(np.uint8)).resize(size[::-1], Image.Resampling.NEAREST)
         hole = np.asarray(resized).astype(bool)
     return grow(hole, dilate)
+
+
+def check_mask_options(threshold: float, dilate: int) -> None:
+    """Whether `read_hole` takes these.
+
+    Raises:
+        ValueError: one is out of its range.
+    """
+    if not 0 < threshold <= 255:
+        raise ValueError(f"threshold must lie in (0, 255], got {threshold}")
+    if dilate < 0:
+        raise ValueError(f"dilate must be at least 0, got {dilate}")
 
 
 def grow(hole: Pixels, radius: int) -> Pixels:
@@ -100,9 +110,9 @@ def warn_about(hole: Pixels, stacklevel: int = 2) -> None:
 
 def _as_array(mask: Any) -> Pixels:
     if isinstance(mask, Image.Image):
-        if mask.mode not in ("1", "L", "I;16"):
-            mask = mask.convert("L")
-        return np.asarray(mask)
+        mask = upright(mask)
+        is_kept = mask.mode in ("1", "L") or is_sixteen_bit(mask)
+        return np.asarray(mask if is_kept else mask.convert("L"))
     if isinstance(mask, Tensor):
         array = (mask.float() if mask.is_floating_point() else mask).detach().cpu().numpy()
         return _as_array(array.transpose(1, 2, 0) if array.ndim == 3 else array)
@@ -126,7 +136,7 @@ def _single_channel(array: Pixels) -> Pixels:
 
 def _threshold(array: Pixels, threshold: float) -> Pixels:
     if array.dtype == bool:
-        return array
+        return np.require(array, requirements=["C", "W"])  # as torch wants it; Pillow's are read-only
     if array.dtype.name not in _TO_255:
         raise ValueError(f"mask must be of type bool, {', '.join(_TO_255)}, got {array.dtype}")
     return array > (threshold - 0.5) / _TO_255[array.dtype.name]

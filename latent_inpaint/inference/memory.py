@@ -43,10 +43,16 @@ class Budget:
         return max(smallest, min(LARGEST_WINDOW, self.n_bytes * _SHARE_OF_WINDOWS) / per_pixel)
 
     def n_halvings(self, network: LatentInpainter, box: Box) -> int:
-        """How often a crop must be halved so that the refiner, which sees it in one piece, fits."""
+        """How often a crop must be halved so that the refiner, which sees it in one piece, fits.
+
+        No side gets shorter than two latent positions: that saves nothing, see `latent_grid`.
+        """
         needed = 4 * _PER_LATENT_VALUE * network.encoder.latent_channels * latent_grid(network, box).area
         excess = needed / (self.n_bytes * (1 - _SHARE_OF_WINDOWS))
-        return max(0, math.ceil(math.log2(excess) / 2)) if excess > 0 else 0
+        wanted = math.ceil(math.log2(excess) / 2) if excess > 0 else 0
+        shorter = min(box.bottom - box.top, box.right - box.left)
+        possible = math.floor(math.log2(shorter / (2 * network.down_factor)))
+        return max(0, min(wanted, possible))
 
     def refinable_positions(self, network: LatentInpainter) -> float:
         """Latent positions that may be optimised at once, their gradients included."""

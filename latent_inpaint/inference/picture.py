@@ -15,7 +15,7 @@ from latent_inpaint.inference.canvas import open_canvas
 from latent_inpaint.inference.device import PRECISIONS, chosen_dtype
 from latent_inpaint.inference.fill import FillOptions, fill
 from latent_inpaint.inference.loading import load
-from latent_inpaint.inference.mask import THRESHOLD, read_hole, warn_about
+from latent_inpaint.inference.mask import THRESHOLD, check_mask_options, read_hole, warn_about
 from latent_inpaint.inference.memory import budget_for
 from latent_inpaint.inference.progress import Progress, as_progress
 from latent_inpaint.inference.refinement import RefinementOptions
@@ -44,9 +44,11 @@ def inpaint(
     Args:
         image: numpy `[H, W]` or `[H, W, C]` (uint8, uint16, float in [0, 1]), a PIL image, or torch `[H,
             W]` or `[C, H, W]`; any size; grey or RGB, with or without alpha. Or several: a list of them,
-            numpy `[B, H, W, C]`, torch `[B, C, H, W]`.
-        mask: the hole, of the picture's height and width: True, 128 or more of 255, or > 0.5 marks a pixel
-            to be invented; see `latent_inpaint.inference.mask`. For several pictures as many masks.
+            numpy `[B, H, W, C]`, torch `[B, C, H, W]`. PIL images, masks too, are turned upright first where
+            their EXIF says that they lie.
+        mask: the hole, of the (upright) picture's height and width: True, 128 or more of 255, or > 0.5
+            marks a pixel to be invented; see `latent_inpaint.inference.mask`. For several pictures as many
+            masks.
         model: what `load` returns, or what it takes; None is the network that comes with the package.
         threshold: smallest value of the mask, of 255, that marks the hole.
         invert_mask: the mask marks what is known instead.
@@ -65,7 +67,7 @@ def inpaint(
         progress: show a progress bar, or a function called with (stage, done, total).
 
     Returns:
-        The same kind, size and type as `image`.
+        The same kind, size and type as `image`; PIL images upright, with an EXIF that says so.
 
     Raises:
         TypeError: an image or mask of another kind.
@@ -96,6 +98,24 @@ def inpaint(
     if _is_several(image):
         return _repair_each(repair, image, mask)
     return repair(image, mask)
+
+
+def check_options(
+    *,
+    threshold: float = THRESHOLD,
+    dilate: int = 0,
+    context: int | None = None,
+    feather: int | None = None,
+    memory_budget: int | float | str | None = None,
+    **others: Any,
+) -> None:
+    """Whether `inpaint` takes these options: said before a network is loaded. `others` are not looked at.
+
+    Raises:
+        ValueError: one is out of its range.
+    """
+    check_mask_options(threshold, dilate)
+    FillOptions(context=context, feather=feather, budget=budget_for(torch.device("cpu"), memory_budget))
 
 
 @lru_cache(maxsize=1)

@@ -32,6 +32,10 @@ _FADE = 16
 Report = Callable[[int, int], None]
 
 
+class RefinementWarning(UserWarning):
+    """Refinement was asked for, but no crop is large enough."""
+
+
 @dataclass(frozen=True)
 class RefinementOptions:
     """Settings of the refiner.
@@ -47,6 +51,11 @@ class RefinementOptions:
     max_scales: int = 3
     n_iterations: int = 15
     learning_rate: float = 0.002
+
+    @property
+    def least_side(self) -> int:
+        """The shorter side in pixels from which a crop is halved, and so refined."""
+        return math.floor(math.sqrt(2) * self.min_side) + 1
 
     def n_halvings(self, box: Box) -> int:
         """How often a crop is halved: scales above the smallest one."""

@@ -53,12 +53,7 @@ def find_regions(hole: Pixels, context: int | None = None, multiple: int = 1) ->
         context: known pixels around a group on every side; None is a fifth of the group's longer side,
             between `SMALLEST_CONTEXT` and `LARGEST_CONTEXT`.
         multiple: sides of the crops are multiples of it where the picture is large enough.
-
-    Raises:
-        ValueError: a negative context.
     """
-    if context is not None and context < 0:
-        raise ValueError(f"context must be at least 0 pixels, got {context}")
     occupied = _cells(hole)
     reach = SMALLEST_CONTEXT if context is None else context
     labels = _label(occupied, reach // CELL // 2)

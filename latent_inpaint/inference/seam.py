@@ -18,13 +18,15 @@ def feather_seam(image: Tensor, hole: Tensor, prediction: Tensor, feather: int) 
         image: `[3, h, w]` in [0, 1].
         hole: bool `[h, w]`, all that is unknown.
         prediction: `[3, h, w]` in [0, 1].
-        feather: pixels over which the correction fades; 0 returns the prediction as it is.
+        feather: pixels over which the correction fades; 0 returns the prediction as it is;
+            more than the longer side of the crop is the same as that.
     """
     if feather == 0:
         return prediction
     known = (~hole).to(prediction.dtype)[None]
     error = (image - prediction) * known
-    averages = _gaussian_blur(torch.cat([error, known, torch.ones_like(known)]), feather)
+    radius = min(feather, max(hole.shape))
+    averages = _gaussian_blur(torch.cat([error, known, torch.ones_like(known)]), radius)
     error, share = averages[:3] / averages[4:], averages[3:4] / averages[4:]
     return (prediction + error / share.clamp(min=0.5)).clamp(0, 1)
 

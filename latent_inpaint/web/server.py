@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import signal
 import socket
 import tempfile
 from collections.abc import Mapping
@@ -28,11 +27,10 @@ def serve(models: Mapping[str, LatentInpainter], host: str = HOST, port: int = P
 
     Raises:
         ImportError: the extra `web` is missing.
-        ValueError: an address that others could reach.
+        ValueError: an address that others could reach, or no port.
         OSError: the port is taken.
     """
-    check_available(host)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the folder is removed then, too
+    check_available(host, port)
     with tempfile.TemporaryDirectory(prefix="latent_inpaint_") as folder, _listen(host, port) as listening:
         # read by gradio, and by matplotlib that it uses where it is installed, when they are imported
         os.environ.update(
@@ -50,12 +48,12 @@ def serve(models: Mapping[str, LatentInpainter], host: str = HOST, port: int = P
         server.run(sockets=[listening])
 
 
-def check_available(host: str) -> None:
-    """Whether the page can be served at `host`: said before anything is loaded.
+def check_available(host: str, port: int) -> None:
+    """Whether the page can be served at `host` and `port`: said before anything is loaded.
 
     Raises:
         ImportError: the extra `web` is missing.
-        ValueError: an address that others could reach.
+        ValueError: an address that others could reach, or no port.
     """
     if find_spec("gradio") is None:
         raise ImportError("the page needs gradio: pip install latent_inpaint[web]")
@@ -68,6 +66,8 @@ def check_available(host: str) -> None:
             f"host must be an address of the loopback such as {HOST}, got {host!r}; from another machine use "
             f"ssh -L {PORT}:{HOST}:{PORT} THIS_MACHINE"
         )
+    if not 0 <= port <= 65535:
+        raise ValueError(f"port must lie in [0, 65535], got {port}")
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -84,10 +84,12 @@ def _server(models: Mapping[str, LatentInpainter], host: str, folder: str) -> An
 
     from latent_inpaint.web.page import build_page
 
+    page = build_page(models, folder)
+    page.has_launched = True  # mounted pages would read files that were not uploaded
     # No address but that of the page: neither FastAPI's documentation nor gradio's footer.
     application = gradio.mount_gradio_app(
         FastAPI(docs_url=None, redoc_url=None, openapi_url=None),
-        build_page(models, folder),
+        page,
         path="/",
         server_name=host,
         footer_links=[],
@@ -97,5 +99,5 @@ def _server(models: Mapping[str, LatentInpainter], host: str, folder: str) -> An
         pwa=False,
         mcp_server=False,
     )
-    guard = Guard(application, {host, "localhost"}, (MAX_UPLOAD_MIB + 1) * 2**20)
+    guard = Guard(application, {host, "localhost"}, (MAX_UPLOAD_MIB + 1) * 2**20, folder)
     return uvicorn.Server(uvicorn.Config(guard, log_level="warning", timeout_graceful_shutdown=1))

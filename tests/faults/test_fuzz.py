@@ -107,6 +107,17 @@ def pictures():
         yield name, stream.getvalue()
 
 
+def pictures_to_repair():
+    """All kinds of pictures, some of several frames."""
+    found = dict(pictures())
+    frames = [Image.effect_noise((24, 20), 50 + index) for index in range(3)]
+    for name, form in (("d.gif", "GIF"), ("d.tif", "TIFF")):
+        stream = io.BytesIO()
+        frames[0].save(stream, form, save_all=True, append_images=frames[1:])
+        found[name] = stream.getvalue()
+    return found
+
+
 def checkpoint():
     model, stream = network(), io.BytesIO()
     state = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
@@ -132,8 +143,8 @@ KINDS = {
     "reduced picture": (
         lambda _: dict(pictures()), None, mutate, lambda path: read_picture(path, 8), UnreadablePicture,
     ),
-    "picture to repair": (lambda _: dict(pictures()), None, mutate, files.read_picture, ValueError),
-    "mask to repair": (lambda _: dict(pictures()), None, mutate, files.read_mask, ValueError),
+    "picture to repair": (lambda _: pictures_to_repair(), None, mutate, files.read_picture, ValueError),
+    "mask to repair": (lambda _: pictures_to_repair(), None, mutate, files.read_mask, ValueError),
     "mask": (
         lambda _: {"picture_mask.png": dict(pictures())["b.png"]}, None, mutate, as_mask,
         (ValueError, NoMaskError),

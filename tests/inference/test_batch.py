@@ -1,4 +1,6 @@
 import json
+import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -89,13 +91,35 @@ def test_warnings_are_kept_with_the_picture(folders):
     assert image.endswith("images/a.png") and "no hole" in message
 
 
-def test_an_interrupted_folder_has_a_summary_too(folders, monkeypatch):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_folder_has_a_summary_too(folders, monkeypatch, number):
+    before = signal.getsignal(signal.SIGTERM)
+
     def interrupt(*arguments, **options):
-        raise KeyboardInterrupt
+        signal.raise_signal(number)
 
     monkeypatch.setattr("latent_inpaint.inference.batch.inpaint", interrupt)
-    assert main(command(folders)) == 130
+    try:
+        assert main(command(folders)) == 130
+    finally:
+        signal.signal(signal.SIGTERM, before)
     assert summary_of(folders)["done"] == 0
+
+
+@pytest.mark.parametrize(
+    "option", ["--threshold=300", "--memory-budget=much", "--context=-1", "--feather=-3", "--dilate=-1"]
+)
+def test_wrong_options_are_one_error_before_the_network_is_loaded(folders, capsys, option):
+    shutil.rmtree(folders / "model")
+    assert main(command(folders, option)) == 1
+    assert capsys.readouterr().err.count("\n") == 1 and not (folders / "out").exists()
+
+
+def test_an_output_folder_that_cannot_be_written_is_one_error(folders, monkeypatch, capsys):
+    shutil.rmtree(folders / "model")
+    monkeypatch.setattr("os.access", lambda path, how: False)  # root may write everywhere
+    assert main(command(folders)) == 1
+    assert "out: the folder cannot be written" in capsys.readouterr().err
 
 
 def test_two_pictures_with_one_output_name_are_refused_before_anything_is_done(folders, rng, capsys):
@@ -116,6 +140,28 @@ def test_masks_named_after_lamas_custom(tmp_path, rng):
     save_mask(tmp_path / "photo_mask001.png")
     (job,) = find_jobs(tmp_path, tmp_path, tmp_path / "out")
     assert (job.image.name, job.mask.name) == ("photo.png", "photo_mask001.png")
+
+
+def test_folders_inside_the_folder_of_pictures_are_left_out(tmp_path, rng):
+    for name in ("photo.png", "deep/photo.png", "out/photo.png"):
+        save_picture(tmp_path / name, rng)
+    save_mask(tmp_path / "masks" / "photo.png")
+    jobs = find_jobs(tmp_path, tmp_path / "masks", tmp_path / "out")
+    assert [job.image.relative_to(tmp_path).as_posix() for job in jobs] == ["deep/photo.png", "photo.png"]
+    save_mask(tmp_path / "photo_mask.png")
+    assert len(find_jobs(tmp_path, tmp_path, tmp_path / "out")) == 3  # masks/photo.png is one more
+    assert len(find_jobs(tmp_path / "deep", tmp_path, tmp_path / "out")) == 1
+
+
+def test_a_mask_of_no_name_is_the_mask_of_nothing(folders):
+    save_mask(folders / "masks" / "_mask.png")
+    assert len(find_jobs(folders / "images", folders / "masks", folders / "out")) == 3
+
+
+@pytest.mark.parametrize("ending", [".jpg", "jpg", ".JPG"])
+def test_endings_of_any_spelling(folders, ending):
+    jobs = find_jobs(folders / "images", folders / "masks", folders / "out", ending)
+    assert {job.output.suffix for job in jobs} == {".jpg"}
 
 
 @pytest.mark.parametrize(

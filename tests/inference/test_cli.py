@@ -1,3 +1,4 @@
+import os
 import resource
 import subprocess
 import sys
@@ -69,10 +70,18 @@ def test_a_mask_of_another_size_needs_permission(folder, capsys):
         ({"model": "nowhere"}, "nowhere: no such file or folder"),
         ({"output": "/nowhere/out.png"}, "/nowhere: no such folder"),
         ({"output": "out.gif"}, "the ending must be one of"),
+        ({"output": "photo.png"}, "photo.png: would be written over an input"),
+        ({"output": "mask.png"}, "mask.png: would be written over an input"),
+        ({"threshold": "300"}, "threshold must lie in (0, 255], got 300"),
+        ({"dilate": "-1"}, "dilate must be at least 0, got -1"),
+        ({"context": "-1"}, "context must be at least 0 pixels, got -1"),
+        ({"feather": "-3"}, "feather must be at least 0 pixels, got -3"),
+        ({"memory-budget": "much"}, "memory_budget must be a size"),
         ({"device": "abacus"}, "device must be one of"),
     ],
 )
-def test_errors_are_one_line_and_the_exit_status_tells(folder, capsys, changed, message):
+def test_errors_are_one_line_and_the_exit_status_tells(folder, monkeypatch, capsys, changed, message):
+    monkeypatch.chdir(folder)
     assert main(arguments(folder, **changed)) == 1
     captured = capsys.readouterr()
     assert message in captured.err and captured.err.count("\n") == 1 and not captured.out
@@ -141,6 +150,20 @@ def test_the_page_is_for_this_machine_only(host, monkeypatch, capsys):
     assert "host must be an address of the loopback such as 127.0.0.1" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("port", [-1, 65536])
+def test_a_port_that_is_none(port, monkeypatch, capsys):
+    monkeypatch.setattr("latent_inpaint.web.server.find_spec", lambda name: True)
+    assert main(["web", f"--port={port}"]) == 1
+    assert f"port must lie in [0, 65535], got {port}" in capsys.readouterr().err
+
+
+def test_a_terminal_of_ascii_is_no_reason_to_fail(folder):
+    command = [sys.executable, "-m", "latent_inpaint.cli", *arguments(folder)]
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert "out.png: 30?20" in done.stdout
+
+
 def test_a_network_of_the_page_that_is_not_there(monkeypatch, capsys):
     monkeypatch.setattr("latent_inpaint.web.server.find_spec", lambda name: True)
     assert main(["web", "--model=nowhere"]) == 1
@@ -153,6 +176,11 @@ def test_conversion_writes_our_own_format(tmp_path, capsys):
     original, converted = latent_inpaint.load(lama), latent_inpaint.load(tmp_path / "converted")
     state = original.state_dict()
     assert all(torch.equal(value, state[name]) for name, value in converted.state_dict().items())
+
+
+def test_the_benchmark_names_its_least_side(capsys):
+    assert main(["benchmark", "--sides", "300", "32"]) == 1
+    assert "sides must be at least 96 pixels, got 32" in capsys.readouterr().err
 
 
 @pytest.mark.slow

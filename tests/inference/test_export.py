@@ -79,6 +79,12 @@ def test_outputs_that_cannot_be_written(tmp_path, network, capsys, name, message
     assert message in capsys.readouterr().err
 
 
+def test_a_folder_that_cannot_be_written_is_named_first(tmp_path, network, monkeypatch):
+    monkeypatch.setattr("os.access", lambda path, how: False)  # root may write everywhere
+    with pytest.raises(PermissionError, match="the folder cannot be written"):
+        export_model(network, tmp_path / "model.ts")
+
+
 def test_a_missing_library_is_named(tmp_path, network, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     save_model(network, tmp_path / "model")

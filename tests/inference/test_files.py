@@ -15,6 +15,7 @@ from latent_inpaint.inference.files import (
 )
 
 ORIENTATION, ARTIST = 0x0112, 0x013B
+CAMERA, LENS = 0x8769, 0xA434
 
 
 @pytest.fixture
@@ -35,6 +36,7 @@ def test_alpha_profile_and_exif_are_kept_and_the_picture_is_upright(tmp_path, rn
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     exif = Image.Exif()
     exif[ORIENTATION], exif[ARTIST] = 6, "nobody"
+    exif.get_ifd(CAMERA)[LENS] = "a lens"
     Image.fromarray(pixels).save(tmp_path / "in.png", exif=exif, icc_profile=profile)
     write_picture(read_picture(tmp_path / "in.png"), tmp_path / f"out{ending}")
     with Image.open(tmp_path / f"out{ending}") as written:
@@ -42,8 +44,10 @@ def test_alpha_profile_and_exif_are_kept_and_the_picture_is_upright(tmp_path, rn
         assert written.info["icc_profile"] == profile
         assert written.getexif().get(ORIENTATION, 1) == 1
         assert written.getexif()[ARTIST] == "nobody"
+        assert written.getexif().get_ifd(CAMERA)[LENS] == "a lens"
 
 
+@pytest.mark.filterwarnings("ignore:.*JPEG changes known pixels")
 @pytest.mark.parametrize(
     ("mode", "ending", "read_back"),
     [
@@ -88,11 +92,17 @@ def test_sixteen_bit_colour_is_read_as_eight_with_a_warning(tmp_path):
     assert np.asarray(picture)[0, 0].tolist() == [0, 1, 255]
 
 
+@pytest.mark.filterwarnings("error")
+def test_eight_bits_are_not_taken_for_sixteen(tmp_path):
+    Image.new("RGB", (536, 8)).save(tmp_path / "in.bmp")  # its rows have 1608 bytes
+    assert read_picture(tmp_path / "in.bmp").mode == "RGB"
+
+
 def test_cmyk_loses_its_profile_with_a_warning(tmp_path, pixels):
     Image.fromarray(pixels).convert("CMYK").save(tmp_path / "in.jpg", icc_profile=b"of CMYK")
     with pytest.warns(PictureWarning, match="CMYK"):
         picture = read_picture(tmp_path / "in.jpg")
-    assert picture.mode == "RGB" and not picture.info["icc_profile"]
+    assert picture.mode == "RGB" and "icc_profile" not in picture.info
 
 
 def test_of_several_frames_the_first_is_used(tmp_path, pixels):
@@ -115,6 +125,10 @@ def truncated(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:900])
 
 
+def unknown_texture(path: Path) -> None:
+    path.write_bytes(b"DDS " + struct.pack("<I", 124) + bytes(120))
+
+
 def enormous(path: Path) -> None:
     path.write_bytes(png(100_000, 100_000, 8, bytes(1000)))
 
@@ -130,6 +144,7 @@ def large(path: Path) -> None:
         (no_picture, "not a picture"),
         (empty, "not a picture"),
         (truncated, "damaged picture"),
+        (unknown_texture, "cannot be read as a picture"),
         (enormous, "refused"),
         (large, "12000×12000 pixels, more than 134217728, refused"),
     ],
@@ -141,6 +156,17 @@ def test_bad_files(tmp_path, read, make, message):
     assert "file.png" in str(error.value)
 
 
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
+@pytest.mark.parametrize("form", ["GIF", "TIFF"])
+def test_frames_that_cannot_be_counted(tmp_path, form):
+    path = tmp_path / "file.png"
+    frames = [Image.effect_noise((24, 20), 50) for _ in range(3)]
+    frames[0].save(path, form, save_all=True, append_images=frames[1:])
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(ValueError, match=r"file\.png: damaged picture"):
+        read_picture(path)
+
+
 @pytest.mark.filterwarnings("error")
 def test_a_picture_of_8192_squared_pixels_is_not_refused(tmp_path):
     Image.new("1", (8192, 8192)).save(tmp_path / "large.png")
@@ -149,19 +175,37 @@ def test_a_picture_of_8192_squared_pixels_is_not_refused(tmp_path):
 
 def test_outputs_that_cannot_be_written(tmp_path):
     with pytest.raises(ValueError, match="the ending must be one of"):
-        check_output(tmp_path / "out.xyz", "RGB")
+        check_output(tmp_path / "out.xyz", "RGB", (9, 6))
     with pytest.raises(ValueError, match="JPEG cannot hold alpha"):
-        check_output(tmp_path / "out.jpg", "RGBA")
+        check_output(tmp_path / "out.jpg", "RGBA", (9, 6))
     with pytest.raises(ValueError, match="WEBP cannot hold 16 bits"):
-        check_output(tmp_path / "out.webp", "I;16")
+        check_output(tmp_path / "out.webp", "I;16", (9, 6))
     with pytest.raises(FileNotFoundError, match="nowhere: no such folder"):
-        check_output(tmp_path / "nowhere" / "out.png", "RGB")
+        check_output(tmp_path / "nowhere" / "out.png", "RGB", (9, 6))
+
+
+@pytest.mark.parametrize(("name", "largest"), [("out.webp", 16_383), ("out.JPG", 65_500)])
+def test_outputs_of_too_many_pixels_a_side(tmp_path, name, largest):
+    check_output(tmp_path / name, "RGB", (largest, 1))
+    with pytest.raises(ValueError, match=f"holds at most {largest} pixels a side, got 1×{largest + 1}"):
+        check_output(tmp_path / name, "RGB", (1, largest + 1))
+
+
+def test_a_lossy_format_is_warned_about(tmp_path, pixels):
+    with pytest.warns(PictureWarning, match=r"JPEG changes known pixels too; lossless are \.png"):
+        write_picture(Image.fromarray(pixels), tmp_path / "out.jpg")
+
+
+@pytest.mark.parametrize("read", [read_picture, read_mask])
+def test_a_folder_is_not_a_file(tmp_path, read):
+    with pytest.raises(ValueError, match="not a file"):
+        read(tmp_path)
 
 
 def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
     monkeypatch.setattr("os.access", lambda path, how: False)  # root may write everywhere
     with pytest.raises(PermissionError, match="cannot be written"):
-        check_output(tmp_path / "out.png", "RGB")
+        check_output(tmp_path / "out.png", "RGB", (9, 6))
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path, pixels, monkeypatch):

@@ -3,6 +3,7 @@ import pytest
 import torch
 
 import latent_inpaint
+from latent_inpaint.inference import seam
 from latent_inpaint.inference.fill import ReducedSizeWarning
 from latent_inpaint.inference.memory import Budget, available_bytes, budget_for, parse_bytes
 
@@ -97,13 +98,45 @@ def test_without_refinement_the_small_result_is_enlarged(network, image, hole):
     np.testing.assert_array_equal(result[~hole], image[~hole])
 
 
-def test_running_out_of_memory_says_what_to_try(network, image, hole, monkeypatch):
+@pytest.mark.filterwarnings("ignore::latent_inpaint.inference.fill.ReducedSizeWarning")
+@pytest.mark.parametrize("shape", [(90, 1), (1, 90), (90, 60)])
+@pytest.mark.parametrize("budget", [1, "1kB"])
+def test_no_budget_is_too_small(network, rng, shape, budget):
+    image = rng.integers(0, 256, (*shape, 3), dtype=np.uint8)
+    hole = np.zeros(shape, bool)
+    hole[: shape[0] // 2 + 1] = True
+    result = latent_inpaint.inpaint(image, hole, network, memory_budget=budget, refine=False)
+    np.testing.assert_array_equal(result[~hole], image[~hole])
+
+
+@pytest.mark.parametrize(
+    ("message", "budget", "advice"),
+    [
+        ("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory", "2GB", "500MB"),
+        ("could not create a primitive", "2GB", "500MB"),
+        ("could not create a primitive", "300MB", "150MB"),
+    ],
+)
+def test_running_out_of_memory_says_what_to_try(network, image, hole, monkeypatch, message, budget, advice):
     def fail(latent):
-        raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory")
+        raise RuntimeError(message)
 
     monkeypatch.setattr(network, "refine", fail)
-    with pytest.raises(MemoryError, match=r"crop of 900×700 pixels; try memory_budget='500MB'"):
-        latent_inpaint.inpaint(image, hole, network, region_of_interest=False)
+    with pytest.raises(MemoryError, match=f"crop of 900×700 pixels; try memory_budget='{advice}'"):
+        latent_inpaint.inpaint(image, hole, network, region_of_interest=False, memory_budget=budget)
+
+
+@pytest.mark.parametrize("name", ["context", "feather"])
+def test_negative_numbers_of_pixels_are_refused(network, image, hole, name):
+    with pytest.raises(ValueError, match=f"{name} must be at least 0 pixels, got -3"):
+        latent_inpaint.inpaint(image, hole, network, **{name: -3})
+
+
+def test_a_seam_is_no_wider_than_its_crop(network, image, hole, monkeypatch):
+    radii, blur = [], seam._gaussian_blur
+    monkeypatch.setattr(seam, "_gaussian_blur", lambda x, radius: radii.append(radius) or blur(x, radius))
+    latent_inpaint.inpaint(image[280:370, 420:480], hole[280:370, 420:480], network, feather=100_000)
+    assert radii == [90]
 
 
 def test_other_errors_pass_as_they_are(network, image, hole, monkeypatch):

@@ -22,11 +22,16 @@ from latent_inpaint.inference.mask import MaskWarning, grow, read_hole, warn_abo
         Image.fromarray(np.array([[0, 127, 128, 255]], np.uint8)),
         Image.fromarray(np.array([[0, 127, 128, 255]], np.uint8)).convert("RGBA"),
         Image.fromarray(np.array([[0, 0, 255, 255]], np.uint8)).convert("1"),
+        Image.frombytes("I;16B", (4, 1), np.array([[0, 127 * 257, 128 * 257, 65535]], ">u2").tobytes()),
+        np.array([[True, True, False, False]])[:, ::-1],
     ],
     ids=lambda mask: f"{type(mask).__name__}-{getattr(mask, 'dtype', getattr(mask, 'mode', ''))}",
 )
+@pytest.mark.filterwarnings("error")
 def test_one_rule_for_every_kind(mask):
-    assert read_hole(mask, (1, 4)).tolist() == [[False, False, True, True]]
+    hole = read_hole(mask, (1, 4))
+    assert hole.tolist() == [[False, False, True, True]]
+    assert torch.from_numpy(hole).dtype is torch.bool
 
 
 def test_a_picture_file_with_values_0_and_1_is_thresholded_like_any_other():

@@ -11,7 +11,7 @@ import latent_inpaint
 from latent_inpaint.inference import refinement
 from latent_inpaint.inference.canvas import Box, Canvas
 from latent_inpaint.inference.pyramid import build_pyramid, halve, halve_hole
-from latent_inpaint.inference.refinement import RefinementOptions, erode, refine_level
+from latent_inpaint.inference.refinement import RefinementOptions, RefinementWarning, erode, refine_level
 
 
 def test_halving_is_the_originals_blur_and_bilinear_interpolation():
@@ -61,6 +61,19 @@ def test_erosion_is_opencvs_with_an_ellipse(rng):
 )
 def test_number_of_scales(sides, n_halvings):
     assert RefinementOptions().n_halvings(Box(0, 0, *sides)) == n_halvings
+
+
+@pytest.mark.parametrize("min_side", [1, 512, 1000])
+def test_the_least_side_is_the_first_that_is_halved(min_side):
+    options = RefinementOptions(min_side=min_side)
+    sides = (options.least_side - 1, options.least_side)
+    assert [options.n_halvings(Box(0, 0, side, 4000)) for side in sides] == [0, 1]
+
+
+def test_refining_what_is_too_small_is_warned_about(network, rng):
+    image = rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)
+    with pytest.warns(RefinementWarning, match="refine: nothing to refine; .* has 725 pixels or more"):
+        latent_inpaint.inpaint(image, np.eye(40, dtype=bool), network, refine=True)
 
 
 @pytest.fixture

@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -72,8 +71,3 @@ def test_every_hole_pixel_is_filled_by_exactly_one_region(height, width, n_holes
         assert 0 <= region.box.left < region.box.right <= width
         filled[region.box.slices] += region.own(hole, region.box)
     np.testing.assert_array_equal(filled, hole)
-
-
-def test_a_negative_context_is_an_error():
-    with pytest.raises(ValueError, match="context must be at least 0 pixels, got -1"):
-        find_regions(np.ones((4, 4), bool), context=-1)

@@ -1,15 +1,23 @@
 import asyncio
+import json
 
 import pytest
 
 from latent_inpaint.web.guard import Guard
 
+UPLOAD, CALL = "/gradio_api/upload", "/gradio_api/queue/join"
+FOLDER = "/nowhere/uploads"
 
-def ask(path="/", method="GET", **headers):
-    """Status, headers and body of the guard's answer to a request."""
-    sent = []
+
+def ask(path="/", method="GET", content=b"", **headers):
+    """Status, headers and body of the guard's answer to a request; what is inside gets the whole body."""
+    sent, parts = [], [content[:5], content[5:]]
+
+    async def receive():
+        return {"type": "http.request", "body": parts.pop(0), "more_body": bool(parts)}
 
     async def application(scope, receive, send):
+        assert method == "GET" or path == UPLOAD or (await receive())["body"] == content
         await send({"type": "http.response.start", "status": 200, "headers": [(b"x-inside", b"yes")]})
         await send({"type": "http.response.body", "body": b"the page"})
 
@@ -19,7 +27,8 @@ def ask(path="/", method="GET", **headers):
     headers = {"host": "127.0.0.1:7860"} | {name.replace("_", "-"): value for name, value in headers.items()}
     scope = {"type": "http", "path": path, "method": method}
     scope["headers"] = [(name.encode(), value.encode()) for name, value in headers.items()]
-    asyncio.run(Guard(application, {"127.0.0.1", "localhost"}, max_bytes=2**20)(scope, None, send))
+    guard = Guard(application, {"127.0.0.1", "localhost"}, max_bytes=2**20, folder=FOLDER)
+    asyncio.run(guard(scope, receive, send))
     return sent[0]["status"], dict(sent[0]["headers"]), sent[1]["body"].decode()
 
 
@@ -30,9 +39,9 @@ def ask(path="/", method="GET", **headers):
         {"host": "localhost:1234"},
         {"path": "/assets/index.js"},
         {"path": "/gradio_api/file=/tmp/folder/a.png"},
-        {"path": "/gradio_api/upload", "method": "POST", "content_length": "1048576"},
+        {"path": UPLOAD, "method": "POST", "content_length": "1048576"},
         {
-            "path": "/gradio_api/queue/join",
+            "path": CALL,
             "method": "POST",
             "content_length": "9",
             "origin": "http://127.0.0.1:7860",
@@ -54,9 +63,9 @@ def test_what_the_page_needs_is_let_through_with_a_policy(asked):
         ({"origin": "https://evil.example"}, 403, "other sites"),
         ({"origin": "http://127.0.0.1:9999"}, 403, "other sites"),
         ({"origin": "null"}, 403, "other sites"),
-        ({"path": "/gradio_api/upload", "method": "POST", "content_length": "1048577"}, 413, "at most 1 MiB"),
-        ({"path": "/gradio_api/upload", "method": "POST"}, 413, "at most 1 MiB"),
-        ({"path": "/gradio_api/upload", "method": "POST", "content_length": "-5"}, 413, "at most 1 MiB"),
+        ({"path": UPLOAD, "method": "POST", "content_length": "1048577"}, 413, "at most 1 MiB"),
+        ({"path": UPLOAD, "method": "POST"}, 413, "at most 1 MiB"),
+        ({"path": UPLOAD, "method": "POST", "content_length": "-5"}, 413, "at most 1 MiB"),
         ({"path": "/gradio_api/file=https://evil.example/a"}, 404, "not found"),
         ({"path": "/gradio_api/proxy=https://evil.example/a"}, 404, "not found"),
         ({"path": "/gradio_api/vibe-edit"}, 404, "not found"),
@@ -66,3 +75,36 @@ def test_what_the_page_needs_is_let_through_with_a_policy(asked):
 def test_what_is_refused(asked, status, reason):
     found, _, body = ask(**asked)
     assert found == status and reason in body and "the page" not in body
+
+
+def call(*paths):
+    """A call of the page about files."""
+    found = [{"path": path, "meta": {"_type": "gradio.FileData"}} for path in paths]
+    return json.dumps({"data": [found[0], {"background": None, "layers": found[1:]}]}).encode()
+
+
+def ask_about(content):
+    return ask(CALL, "POST", content, content_length=str(len(content)))
+
+
+@pytest.mark.parametrize("content", [call(f"{FOLDER}/a/b.png", f"{FOLDER}/layer.png"), b'{"path": 3}', b""])
+def test_calls_about_uploaded_files_are_let_through(content):
+    assert ask_about(content)[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("content", "status"),
+    [
+        (call("/etc/passwd"), 403),
+        (call(f"{FOLDER}/a.png", "/home/somebody/a.jpg"), 403),
+        (call(f"{FOLDER}/../a.jpg"), 403),
+        (call("https://evil.example/a.png"), 403),
+        (call("a.jpg"), 403),
+        (call(f"{FOLDER}/\0"), 400),
+        (b"data=1", 400),
+        (b"[" * 100_000, 400),
+    ],
+)
+def test_no_other_file_is_read(content, status):
+    found, _, body = ask_about(content)
+    assert found == status and "the page" not in body

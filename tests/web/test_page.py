@@ -21,6 +21,7 @@ from latent_inpaint.inference.loading import BOX
 
 needs_gradio = pytest.mark.skipif(find_spec("gradio") is None, reason="needs gradio (extra web)")
 
+JOIN = "gradio_api/queue/join"
 # The command in a process that can reach nothing but this machine, and says what it tried to reach.
 PROGRAM = """
 import socket, sys
@@ -113,6 +114,18 @@ def test_the_page_loads_and_files_stay_where_they_belong(server):
     for path in ("/etc/passwd", server.work / "secret.txt", f"{server.temporary}/../work/secret.txt"):
         assert status_of(f"{server.address}gradio_api/file={path}") in (403, 404)
     (server.work / "secret.txt").unlink()
+
+
+@needs_gradio
+def test_no_file_is_read_that_was_not_uploaded(server, tmp_path):
+    secret = tmp_path / "secret.png"
+    Image.new("RGB", (8, 8)).save(secret)
+    for path in (str(secret), "http://127.0.0.1:1/a.png"):
+        data = [{"path": path, "meta": {"_type": "gradio.FileData"}}]
+        body = json.dumps({"data": data, "fn_index": 0, "session_hash": "any"}).encode()
+        headers = {"Content-Type": "application/json"}
+        assert status_of(urllib.request.Request(server.address + JOIN, body, headers)) == 403
+    assert not list(server.temporary.rglob("secret.png"))
 
 
 SLIDER = """
