@@ -193,7 +193,6 @@ def test_one_picture_and_a_folder_at_once_is_wrong_usage(capsys):
         assert "either --image and --mask, or --images and --masks" in capsys.readouterr().err
 
 
-@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_pictures(folders, rng):
     for i in range(500):
         size = tuple(int(side) for side in rng.integers(40, 300, 2))

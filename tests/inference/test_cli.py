@@ -183,7 +183,6 @@ def test_the_benchmark_names_its_least_side(capsys):
     assert "sides must be at least 96 pixels, got 32" in capsys.readouterr().err
 
 
-@pytest.mark.slow
 def test_the_benchmark_prints_both_modes_side_by_side(folder, capsys):
     assert main(["benchmark", f"--model={folder / 'model'}", "--device=cpu", "--sides", "300"]) == 0
     lines = capsys.readouterr().out.splitlines()

@@ -38,7 +38,7 @@ def test_conversion_replaces_every_unit_of_a_copy(network):
 
 
 @pytest.mark.filterwarnings("ignore:.*deprecated:FutureWarning")
-@pytest.mark.parametrize("ending", [".ts", ".onnx", pytest.param(".pt2", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("ending", [".ts", ".onnx", ".pt2"])
 def test_an_exported_file_gives_what_the_network_gives(tmp_path, network, ending):
     path = tmp_path / f"model{ending}"
     printed = export_model(network, path)

@@ -208,7 +208,6 @@ def test_paint_press_and_the_result_differs_in_the_hole_only(browser, server, tm
 
 
 @needs_gradio
-@pytest.mark.slow
 def test_another_model_with_refinement_on_a_large_picture(browser, server, tmp_path):
     picture = smooth_picture(1800, 1500)
     picture.save(tmp_path / "large.png")
@@ -230,7 +229,6 @@ def test_another_model_with_refinement_on_a_large_picture(browser, server, tmp_p
 
 
 @needs_gradio
-@pytest.mark.slow
 def test_a_decompression_bomb_is_refused_with_a_message(browser, server, tmp_path):
     def chunk(name, data):
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
