@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,9 +10,6 @@ from functools import cached_property
 from latent_inpaint.reproduction.analysis import Mean, change, first_below, interpolated, mean
 from latent_inpaint.reproduction.results import Result
 from latent_inpaint.reproduction.rows import Row
-
-LEVELS = 3
-"""The most numbers of steps that rows are compared at."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +47,14 @@ class Results:
 
     @property
     def levels(self) -> list[int]:
-        """The numbers of steps at which rows are compared, descending: where at least two of them ended."""
-        ends = {result.steps for result in self.measured}
-        return sorted((steps for steps in ends if len(self.reached(steps)) > 1), reverse=True)[:LEVELS]
+        """The numbers of steps at which rows are compared: all that were asked for, if a row trained them,
+        and the most that all rows trained."""
+        ends = [last for row in self.rows if (last := self.last_step(row.name)) is not None]
+        return sorted({self.steps} & set(ends) | {min(ends)}, reverse=True) if ends else []
+
+    def is_finished(self, row: str) -> bool:
+        """Whether a row trained all steps with one seed at least."""
+        return (self.last_step(row) or 0) >= self.steps
 
     def reached(self, steps: int) -> list[str]:
         """Names of the rows that trained so many steps with one seed at least."""
@@ -76,13 +79,17 @@ class Results:
         return mean([result.seconds_per_step for result in self.of(row)])
 
     @property
-    def shared_seconds(self) -> float | None:
-        """The most seconds of computing that all rows reached with one seed at least."""
-        found = [[result.seconds for result in self.of(row.name)] for row in self.rows]
-        return min((max(seconds) for seconds in found if seconds), default=None)
+    def levels_of_seconds(self) -> list[float]:
+        """The seconds of computing at which rows are compared: the most that all finished rows reached, and
+        the most that all rows reached."""
+        longest = {row.name: max((r.seconds for r in self.of(row.name)), default=None) for row in self.rows}
+        there = {name: seconds for name, seconds in longest.items() if seconds is not None}
+        finished = [seconds for name, seconds in there.items() if self.is_finished(name)]
+        levels = {min(seconds) for seconds in (finished, list(there.values())) if seconds}
+        return sorted(levels, reverse=True)
 
     def at_seconds(self, row: str, metric: str, seconds: float) -> Mean | None:
-        """The mean over seeds of a metric's curve after so many seconds."""
+        """The mean of a metric's curve after so many seconds, over a row's seeds that reached them."""
         return mean([_at(result, metric, seconds) for result in self.of(row)])
 
     def steps_at(self, row: str, seconds: float) -> Mean | None:
@@ -105,9 +112,8 @@ class Results:
         steps = self.shared_steps(row, reference)
         if steps is None:
             return None
-        pairs = [pair for pair in self.pairs(row, reference) if min(pair[0].steps, pair[1].steps) >= steps]
-        one, other = (mean([pair[i].at_step(metric, steps) for pair in pairs]) for i in (0, 1))
-        return (one, other) if one and other else None
+        pairs = self.pairs(row, reference)
+        return _means([(a.at_step(metric, steps), b.at_step(metric, steps)) for a, b in pairs])
 
     def basis(self, row: str, reference: str) -> str:
         """What `compared` is founded on: `6000 steps, seed 0`."""
@@ -121,16 +127,28 @@ class Results:
         changes = mean([change(a.seconds_per_step, b.seconds_per_step) for a, b in pairs])
         return None if changes is None else changes.value
 
+    def shared_seconds(self, row: str, reference: str) -> float | None:
+        """The most seconds of computing that two rows both reached with one seed at least."""
+        return max((min(a.seconds, b.seconds) for a, b in self.pairs(row, reference)), default=None)
+
     def compared_at_equal_seconds(self, row: str, reference: str, metric: str) -> tuple[Mean, Mean] | None:
-        """As `compared`, each pair at the most seconds that both reached."""
-        pairs = [(a, b, min(a.seconds, b.seconds)) for a, b in self.pairs(row, reference)]
-        one = mean([_at(a, metric, seconds) for a, _, seconds in pairs])
-        other = mean([_at(b, metric, seconds) for _, b, seconds in pairs])
-        return (one, other) if one and other else None
+        """As `compared`, after `shared_seconds`."""
+        seconds = self.shared_seconds(row, reference)
+        if seconds is None:
+            return None
+        pairs = self.pairs(row, reference)
+        return _means([(_at(a, metric, seconds), _at(b, metric, seconds)) for a, b in pairs])
 
     def time_share(self, row: str, reference: str, metric: str) -> Mean | None:
         """After what share of the other's training time a row is as low as the other's last value."""
         return mean([_share(a, b, metric) for a, b in self.pairs(row, reference)])
+
+
+def _means(pairs: Sequence[tuple[float | None, float | None]]) -> tuple[Mean, Mean] | None:
+    """The means of two rows' values over the seeds that have both."""
+    whole = [(a, b) for a, b in pairs if a is not None and b is not None and math.isfinite(a + b)]
+    one, other = mean([a for a, _ in whole]), mean([b for _, b in whole])
+    return (one, other) if one and other else None
 
 
 def _at(result: Result, metric: str, seconds: float) -> float | None:

@@ -25,8 +25,8 @@ SETTINGS |= {"axes.grid": True, "grid.color": "#e6e8ec", "axes.spines.top": Fals
 def curves_svg(results: Results, column: Column, rows: Sequence[Row]) -> bytes | None:
     """A figure of two panels as SVG; None where no row has a curve of the metric.
 
-    A line is the mean over a row's seeds, the band around it reaches from the lowest to the highest seed.
-    Rows that trained on the network that FD-lite0 measures with are dashed.
+    A line is the mean over a row's seeds that trained longest, the band around it reaches from the lowest to
+    the highest of them. Rows that trained on the network that FD-lite0 measures with are dashed.
 
     Args:
         results: of all rows.
@@ -54,7 +54,8 @@ def curves_svg(results: Results, column: Column, rows: Sequence[Row]) -> bytes |
 def _draw(
     panels: Sequence[Axes], found: Sequence[Result], metric: str, name: str, colour: object, dashed: bool
 ) -> bool:
-    there = [result.curves for result in found if metric in result.curves.values]
+    longest = max((result.steps for result in found), default=0)
+    there = [r.curves for r in found if r.steps == longest and metric in r.curves.values]
     shared = sorted(set.intersection(*(set(curves.steps) for curves in there))) if there else []
     if not shared:
         return False

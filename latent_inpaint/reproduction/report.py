@@ -11,7 +11,7 @@ from latent_inpaint.evaluation.files import replace_atomically, write_atomic
 from latent_inpaint.evaluation.tables import COLUMNS
 from latent_inpaint.reproduction.document import Bullets, Document, Picture, Section, Text, html, markdown
 from latent_inpaint.reproduction.findings import Results
-from latent_inpaint.reproduction.planning import Planned, State, evaluated_pictures
+from latent_inpaint.reproduction.planning import Planned, State
 from latent_inpaint.reproduction.plots import curves_svg
 from latent_inpaint.reproduction.results import Result, read_begun, read_result
 from latent_inpaint.reproduction.rows import Row, runs_of
@@ -49,8 +49,7 @@ def collect(
         if one.state not in (State.FINISHED, State.STARTED):
             continue
         folder, run = settings.folder(one.run), one.run
-        ended = evaluated_pictures(folder, run.row.name) is not None  # it may be asked for more steps
-        read = read_result if ended else read_begun
+        read = read_result if one.state is State.FINISHED else read_begun
         try:
             measured.append(read(folder, run.row.name, run.seed, settings.autoencoders))
         except (KeyError, OSError, ValueError) as error:
@@ -91,7 +90,7 @@ def rows_json(results: Results) -> list[dict[str, object]]:
     entries: list[dict[str, object]] = []
     for run in runs_of(results.rows):
         result = results.by_row[run.row.name].get(run.seed)
-        state = "finished" if result else results.states.get(run.name, "not run yet")
+        state = results.states.get(run.name, "finished" if result else "not run yet")
         measured = result.as_json() if result else {"row": run.row.name, "seed": run.seed}
         entries.append({"state": state, "experiment": run.row.experiment} | measured)
     return entries
@@ -122,10 +121,7 @@ def report(results: Results, photographs: Sequence[Picture] = ()) -> Document:
         *(_beside(results, table) for table in _tables(results.rows)),
         *(_equal_steps(results, steps) for steps in results.levels),
     ]
-    seconds = results.shared_seconds
-    if seconds is not None:
-        text = EQUAL_SECONDS.format(seconds=seconds)
-        sections.append(Section("Equal seconds", [Text(text), equal_seconds_table(results, seconds)]))
+    sections += [_equal_seconds(results, seconds) for seconds in results.levels_of_seconds]
     curves = _curves(results)
     if curves:
         sections.append(Section("Curves", [Text(CURVES_TEXT), *curves]))
@@ -138,6 +134,11 @@ def report(results: Results, photographs: Sequence[Picture] = ()) -> Document:
 def _equal_steps(results: Results, steps: int) -> Section:
     text = EQUAL_STEPS.format(steps=steps)
     return Section(f"Equal steps: {steps}", [Text(text), equal_steps_table(results, steps)])
+
+
+def _equal_seconds(results: Results, seconds: float) -> Section:
+    text = EQUAL_SECONDS.format(seconds=seconds)
+    return Section(f"Equal seconds: {seconds:.0f}", [Text(text), equal_seconds_table(results, seconds)])
 
 
 def _beside(results: Results, table: str) -> Section:
@@ -176,7 +177,7 @@ def _facts(results: Results) -> str:
     return (
         f"{done} A run is planned to train {results.steps} steps of {first.config.get('data.batch_size')} "
         f"crops of {first.card.get('size')}², width {first.config.get('model.ngf')}, after an autoencoder of "
-        f"{first.config.get('autoencoder.max_steps')} steps that all of them share. Measured on "
+        f"{first.config.get('autoencoder.max_steps')} steps. Measured on "
         f"{data.get('pictures')} held-out pictures ({first.card.get('n_images')} crops), masks: "
         f"{masks.get('name')}."
     )
@@ -187,13 +188,14 @@ NOTES = (
     "stand beside FD-lite0 and PD-lite0, which are other measures. Compare changes, not values.",
     "± is the standard deviation over seeds (n − 1). A seed decides on the order of the pictures, the first "
     "weights of what is trained, and the masks of training and of evaluation; rows are compared within a "
-    "seed. All seeds use one autoencoder.",
+    "seed. All rows and seeds use one autoencoder; those whose decoder was hardened use another one.",
     "Seconds are of computing on one core: the training process's processor time, one thread. Validations, "
     "the process that reads pictures, and the autoencoder's training are not counted.",
     "† trained on EfficientNet-Lite0's features, which FD-lite0 and PD-lite0 measure with: their low values "
     "are in part the training objective itself. Judge these rows by the other metrics and by eye as well.",
     "A run that was begun counts as far as it is: two rows are compared after the most steps that both "
-    "trained, and stopping early changes nothing, since the rates are constant.",
+    "trained. Where the learning rate is constant, as in all these rows, a shorter run is the beginning of "
+    "a longer one.",
     "A number that is not here was not measured.",
 )
 BESIDE = "Changes are over the seeds that both rows have; what is called “their” was published."
@@ -202,7 +204,7 @@ EQUAL_STEPS = (
     "training. A step's cost is over all steps that were trained."
 )
 EQUAL_SECONDS = (
-    "Metrics after {seconds:.0f} seconds of computing, the most that all rows reached, by linear "
-    "interpolation between validations."
+    "Metrics after {seconds:.0f} seconds of computing, of the rows that were validated before and after "
+    "that, by linear interpolation; means over seeds."
 )
 CURVES_TEXT = "Lines are means over seeds, bands reach from the lowest to the highest seed; dashed: †."

@@ -133,7 +133,7 @@ def read_begun(folder: Path, row: str, seed: int, cache: Path) -> Result:
     curves = read_curves(folder / "metrics.csv")
     config = OmegaConf.load(folder / "config.yaml")
     assert isinstance(config, DictConfig)
-    last = {key: series[-1] for key, series in curves.values.items()}
+    last = {key: _finite(series[-1]) for key, series in curves.values.items()}
     return Result(row, seed, int(curves.steps[-1]), last, {}, curves, config=facts(config, cache))
 
 
@@ -187,6 +187,10 @@ def _at_step(times: Mapping[int, float], step: int) -> float:
 
 def _number(value: float | None) -> float:
     return math.nan if value is None else value
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _short(value: float) -> float | None:

@@ -76,7 +76,7 @@ def _beside(results: Results, row: Row) -> list[str]:
 def changes_table(results: Results, rows: Sequence[Row]) -> Table:
     """How each row changes the metrics of the one it is against, after the most steps that both trained."""
     columns = [column for column in measured_columns(results) if column.key in CHANGED]
-    header = ["row", "", "changes against", *(column.heading for column in columns), "step"]
+    header = ["row", "what it changes", "changes against", *(column.heading for column in columns), "step"]
     return Table(header, [_changes(results, row, columns) for row in rows], words=3)
 
 
@@ -84,9 +84,10 @@ def _changes(results: Results, row: Row, columns: Sequence[Column]) -> list[str]
     pairs = [results.compared(row.name, row.against, column.key) for column in columns]
     changes = [NOTHING if pair is None else percent(change(pair[0].value, pair[1].value)) for pair in pairs]
     step = results.step_change(row.name, row.against)
-    basis = f", {results.basis(row.name, row.against)}" if any(pairs) else f": {results.state(row)}"
+    basis = f", {results.basis(row.name, row.against)}" if any(pairs) else ""
+    state = "" if results.of(row.name) else f": {results.state(row)}"
     return [
-        label(row),
+        f"{label(row)}{state}",
         row.title,
         f"{row.against}{basis}",
         *changes,
@@ -106,7 +107,7 @@ def equal_steps_table(results: Results, steps: int) -> Table:
     header = ["row", "seeds", *(c.heading for c in columns), "s / step", "against baseline"]
     reached = [row for row in results.rows if row.name in results.reached(steps)]
     rows = [_at_step(results, row, columns, steps) for row in reached]
-    others = {name: metrics for result in results.measured for name, metrics in result.others.items()}
+    others = {name: m for result in reversed(results.measured) for name, m in result.others.items()}
     rows += [
         [f"({name})", "", *(column.text(metrics.get(column.key)) for column in columns), NOTHING, NOTHING]
         for name, metrics in others.items()
@@ -138,11 +139,10 @@ def equal_seconds_table(results: Results, seconds: float) -> Table:
     rows = []
     for row in results.rows:
         steps = results.steps_at(row.name, seconds)
-        if steps is None:
-            continue
         found = [(results.at_seconds(row.name, column.key, seconds), column.digits) for column in columns]
         cells = [NOTHING if one is None else one.text(digits) for one, digits in found]
-        rows.append([label(row), f"{steps.value:.0f}", *cells])
+        if steps and any(one for one, _ in found):
+            rows.append([label(row), f"{steps.value:.0f}", *cells])
     return Table(["row", "steps by then", *(column.heading for column in columns)], rows, words=2)
 
 

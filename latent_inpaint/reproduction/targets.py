@@ -63,7 +63,8 @@ def better_and_cheaper(results: Results, number: str, row: str) -> Target:
     if step > STEP_CHANGE:
         worse.append(f"the step's {percent(step)} are {(step - STEP_CHANGE) * 100:.1f} points short")
     basis = results.basis(row, "baseline")
-    return Target(number, title, "; ".join([*said, f"step {percent(step)}", basis]), _verdict(worse))
+    verdict = _so_far(results, (row, "baseline"), _verdict(worse))
+    return Target(number, title, "; ".join([*said, f"step {percent(step)}", basis]), verdict)
 
 
 def better_at_equal_seconds(results: Results) -> Target:
@@ -74,17 +75,14 @@ def better_at_equal_seconds(results: Results) -> Target:
     there = {name: pair for name, pair in pairs.items() if pair}
     if not there:
         return _missing("2", title, results, ("baseline", *names))
-    best = min(there, key=lambda name: change(there[name][0].value, there[name][1].value))
+    done = [name for name in there if results.is_finished(name)]
+    best = min(done or there, key=lambda name: change(there[name][0].value, there[name][1].value))
     share = change(there[best][0].value, there[best][1].value)
-    missing = [name for name in names if name not in there]
-    rest = f"; not compared yet: {', '.join(missing)}" if missing else ""
-    counted = f"{there[best][0].count} seed(s)"
-    return Target(
-        "2",
-        title,
-        f"{best}: {_against(FD, *there[best])}, {counted}{rest}",
-        _at_most(share, EQUAL_SECONDS_CHANGE),
-    )
+    missing = [name for name in names if name not in done]
+    rest = f"; not finished: {', '.join(missing)}" if missing else ""
+    basis = f"{results.shared_seconds(best, 'baseline'):.0f} seconds, {there[best][0].count} seed(s)"
+    verdict = _so_far(results, (best, "baseline"), _at_most(share, EQUAL_SECONDS_CHANGE))
+    return Target("2", title, f"{best}: {_against(FD, *there[best])}, {basis}{rest}", verdict)
 
 
 def better_by_lpl(results: Results) -> Target:
@@ -94,7 +92,8 @@ def better_by_lpl(results: Results) -> Target:
     if pair is None:
         return _missing("3", title, results, ("latent_lpl", "latent_control"))
     said = f"{_against(FD, *pair)}, {results.basis('latent_lpl', 'latent_control')}"
-    return Target("3", title, said, _at_most(change(pair[0].value, pair[1].value), LPL_CHANGE))
+    verdict = _at_most(change(pair[0].value, pair[1].value), LPL_CHANGE)
+    return Target("3", title, said, _so_far(results, ("latent_lpl", "latent_control"), verdict))
 
 
 def as_good_as_lama_sooner(results: Results) -> Target:
@@ -106,13 +105,13 @@ def as_good_as_lama_sooner(results: Results) -> Target:
     share = results.time_share("latent_full", "lama", FD)
     note = "lama trained on the network that FD-lite0 measures with"
     if share is None:
-        said = f"never as low; {_against(FD, *pair)}, {results.basis('latent_full', 'lama')}; {note}"
-        gap = percent(change(pair[0].value, pair[1].value))
-        return Target("4", title, said, f"not reached: it is {gap} from lama's at equal steps")
+        basis = results.basis("latent_full", "lama")
+        said = f"never as low as lama ends; {_against(FD, *pair)}, {basis}; {note}"
+        return Target("4", title, said, _so_far(results, ("latent_full", "lama"), "not reached"))
     lama = results.last_step("lama")
     said = f"{LAMA.format(share.value * 100, lama)}; {note}"
     short = [f"{(share.value - TIME_SHARE) * 100:.0f} points too late"] if share.value > TIME_SHARE else []
-    return Target("4", title, said, _verdict(short))
+    return Target("4", title, said, _so_far(results, ("latent_full", "lama"), _verdict(short)))
 
 
 def _against(metric: str, one: Mean, other: Mean) -> str:
@@ -127,6 +126,11 @@ def _at_most(share: float, wanted: float) -> str:
 
 def _verdict(failings: list[str]) -> str:
     return f"not reached: {'; '.join(failings)}" if failings else "reached"
+
+
+def _so_far(results: Results, names: tuple[str, str], verdict: str) -> str:
+    """A verdict, marked where one of the two rows has not trained all its steps."""
+    return verdict if all(map(results.is_finished, names)) else f"so far {verdict}"
 
 
 def _missing(number: str, title: str, results: Results, names: tuple[str, ...]) -> Target:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,27 +21,36 @@ class Reconstruction:
         model: the autoencoder.
         image: pictures, `[B, 3, H, W]` in [0, 1].
         latent_noise: see `with_noise`.
+        generator: of the noise; None: there is none.
     """
 
-    def __init__(self, model: Autoencoder, image: Tensor, latent_noise: float = 0.0) -> None:
+    def __init__(
+        self,
+        model: Autoencoder,
+        image: Tensor,
+        latent_noise: float = 0.0,
+        generator: torch.Generator | None = None,
+    ) -> None:
         self.image = image
-        self.prediction = model.decoder(with_noise(model.encoder(image), latent_noise))
+        latent = model.encoder(image)
+        if generator is not None:
+            latent = with_noise(latent, latent_noise, generator)
+        self.prediction = model.decoder(latent)
 
 
-def with_noise(latent: Tensor, most: float) -> Tensor:
+def with_noise(latent: Tensor, most: float, generator: torch.Generator) -> Tensor:
     """A latent with normal noise, so that a decoder learns to read latents that are not exact.
 
     Each picture draws how much: the noise's deviation is uniform between 0 and `most` times its channel's.
 
     Args:
         latent: `[B, C, h, w]`.
-        most: 0 returns the latent as it is.
+        most: 0 adds nothing.
+        generator: on the CPU.
     """
-    if not most:
-        return latent
-    level = most * torch.rand(len(latent), 1, 1, 1, dtype=latent.dtype, device=latent.device)
-    deviation = latent.detach().std(dim=(0, 2, 3), keepdim=True)
-    return latent + level * deviation * torch.randn_like(latent)
+    level = most * torch.rand(len(latent), 1, 1, 1, generator=generator)
+    noise = level * torch.randn(latent.shape, generator=generator)
+    return latent + latent.detach().std(dim=(0, 2, 3), keepdim=True) * noise.to(latent)
 
 
 class AutoencoderTraining(TrainingModule):
@@ -73,7 +83,13 @@ class AutoencoderTraining(TrainingModule):
 
     def outputs(self, batch: Batch) -> Reconstruction:
         """The reconstruction of the whole pictures; masks play no part."""
-        return Reconstruction(self.model, batch.image, self.latent_noise)  # type: ignore[arg-type]
+        model: Autoencoder = self.model  # type: ignore[assignment]
+        if not self.latent_noise:
+            return Reconstruction(model, batch.image)
+        # of its own for each step and process, so that a resumed run draws what an uninterrupted one would
+        seeds = np.random.SeedSequence([torch.initial_seed(), self.images_seen, self.global_rank])
+        generator = torch.Generator().manual_seed(int(seeds.generate_state(1)[0]))
+        return Reconstruction(model, batch.image, self.latent_noise, generator)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Log the mean PSNR in dB (data range 1) of single pictures; return the reconstructions."""

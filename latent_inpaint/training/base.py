@@ -35,7 +35,7 @@ class TrainingModule(pl.LightningModule):
         gradient_clip: largest norm of the gradient; None for no limit.
         average: callback that averages the weights; None keeps them as the last step leaves them.
         rate_factors: dotted name of a part of `model` → factor of its learning rate; of several that hold a
-            parameter the longest name counts.
+            parameter the longest name counts. A schedule that sets rates itself (OneCycleLR) overrules it.
 
     Raises:
         ValueError: `trainable` or `rate_factors` names nothing that is there, or a factor is not positive.
@@ -79,11 +79,11 @@ class TrainingModule(pl.LightningModule):
         self.train(self.training)
 
     def _check_rate_factors(self) -> None:
-        modules = dict(self.model.named_modules())
-        for name, factor in self._rate_factors.items():
-            if name not in modules or not factor > 0:
+        trained = [name for name, parameter in self.model.named_parameters() if parameter.requires_grad]
+        for part, factor in self._rate_factors.items():
+            if not factor > 0 or not any(_is_in(name, part) for name in trained):
                 raise ValueError(
-                    f"rate_factors must map parts of the network to positive factors, got {name}: {factor}"
+                    f"rate_factors must map parts that train to positive factors, got {part!r}: {factor}"
                 )
 
     def train(self, mode: bool = True) -> TrainingModule:
@@ -161,7 +161,7 @@ class TrainingModule(pl.LightningModule):
         return optimizer
 
     def _rate_factor(self, parameter: str) -> float:
-        parts = [name for name in self._rate_factors if parameter.startswith(f"{name}.")]
+        parts = [part for part in self._rate_factors if _is_in(parameter, part)]
         return self._rate_factors[max(parts, key=len)] if parts else 1.0
 
     def configure_optimizers(self) -> Any:
@@ -193,3 +193,8 @@ class TrainingModule(pl.LightningModule):
         state = getattr(self, "_rng_state", None)
         if state is not None:
             torch.set_rng_state(state)
+
+
+def _is_in(parameter: str, part: str) -> bool:
+    """Whether a parameter belongs to a part of the network, both by their dotted names."""
+    return not part or parameter.startswith(f"{part}.")

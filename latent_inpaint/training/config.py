@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
@@ -18,9 +19,7 @@ def register_resolvers() -> None:
     OmegaConf.register_new_resolver(
         "latent_channels", lambda ngf, n: _stage_channels(ngf, n)[-1], replace=True
     )
-    OmegaConf.register_new_resolver(
-        "decoder_channels", lambda stages, blocks: [stages[-2 - block] for block in blocks], replace=True
-    )
+    OmegaConf.register_new_resolver("decoder_channels", _decoder_channels, replace=True)
     OmegaConf.register_new_resolver("validation_interval", lambda steps: max(1, steps // 5), replace=True)
     OmegaConf.register_new_resolver("is_set", lambda value: value is not None, replace=True)
 
@@ -64,6 +63,15 @@ def fail(error: Exception) -> None:
     if os.environ.get("HYDRA_FULL_ERROR") == "1":
         raise error
     sys.exit(f"Error: {error}\n(HYDRA_FULL_ERROR=1 shows where)")
+
+
+def _decoder_channels(stages: Sequence[int], blocks: Sequence[int]) -> list[int]:
+    """Channels after blocks of our decoder, whose encoder's stages have `stages` channels."""
+    if OmegaConf.is_dict(stages):
+        raise ValueError("training.discriminator.channels: give those of the decoder's blocks, as a list")
+    if any(not 0 <= block < len(stages) - 1 for block in blocks):
+        raise ValueError(f"blocks must be in 0..{len(stages) - 2}, the decoder's, got {list(blocks)}")
+    return [stages[-2 - block] for block in blocks]
 
 
 def _stage_channels(ngf: int, n_downsampling: int, max_channels: int = 1024) -> list[int]:

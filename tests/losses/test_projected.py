@@ -48,7 +48,7 @@ def test_gradients_reach_the_maps_and_the_heads(discriminator):
     assert all(parameter.grad is not None for parameter in discriminator.parameters())
 
 
-def test_heads_learn_where_the_hole_was_filled(discriminator):
+def test_heads_learn_where_the_hole_was_filled():
     """Some steps on noise in a hole: its logits fall below those of the picture."""
     torch.manual_seed(0)
     network, heads = Lite0Features((2,)), ProjectedDiscriminator([24], width=16)

@@ -65,7 +65,7 @@ def test_equal_seconds_are_the_most_that_all_reached(row, result):
     rows = [row("slow"), row("fast")]
     slow, fast = result("slow", fd=[80, 60, 40], second=1), result("fast", fd=[60, 50, 40], second=0.5)
     results = Results(rows, [slow, fast])
-    assert results.shared_seconds == 30
+    assert results.shared_seconds("slow", "fast") == 30 and results.levels_of_seconds == [30]
     assert results.at_seconds("slow", "fd_lite0", 30).value == 70
     assert results.at_seconds("fast", "fd_lite0", 30).value == 40
     assert results.steps_at("slow", 30).value == 30
@@ -87,10 +87,23 @@ def test_rows_of_unequal_length_are_compared_where_both_have_been(row, result):
     assert results.shared_steps("a", "b") == 40 and results.basis("a", "b") == "40 steps, seed 0"
     one, other = results.compared("a", "b", "fd_lite0")
     assert (one.value, other.value, one.count) == (80, 40, 1)
-    assert results.levels == [40, 20]
+    assert results.levels == [40] and Results(rows, measured, steps=60).levels == [60, 40]
     assert results.last_step("a") == 60 and results.last_step("c") is None
     assert results.at_step("a", "fd_lite0", 20).value == 75
     assert results.at_step("b", "fd_lite0", 30).value == 50 and results.at_step("b", "fd_lite0", 60) is None
+
+
+def test_means_are_over_the_seeds_that_have_both_values(row, result):
+    """The second seed of the quick row ends before the slow one's first validation."""
+    rows = [row("slow", seeds=(0, 1)), row("quick", seeds=(0, 1))]
+    slow = [result("slow", seed, fd=[100, 90, 80], second=2) for seed in (0, 1)]
+    quick = [result("quick", 0, fd=[70, 60, 50], second=1), result("quick", 1, fd=[10], second=1)]
+    results = Results(rows, [*slow, *quick])
+    one, other = results.compared_at_equal_seconds("quick", "slow", "fd_lite0")
+    assert results.shared_seconds("quick", "slow") == 60
+    assert (one.value, other.value, one.count, other.count) == (50, 95, 1, 1)
+    one, other = results.compared("quick", "slow", "psnr")
+    assert one.count == other.count == 1
 
 
 def test_only_seeds_that_both_have_are_compared(row, result):

@@ -13,7 +13,7 @@ from latent_inpaint.reproduction.document import Document, Picture, Section, Tab
 from latent_inpaint.reproduction.findings import Results
 from latent_inpaint.reproduction.planning import Plan
 from latent_inpaint.reproduction.plots import curves_svg
-from latent_inpaint.reproduction.report import collect, report, write_report
+from latent_inpaint.reproduction.report import collect, report, rows_json, write_report
 from latent_inpaint.reproduction.results import read_result
 from latent_inpaint.reproduction.rows import Run
 from latent_inpaint.reproduction.sheets import pictures_sheet
@@ -59,6 +59,20 @@ def test_targets_that_are_reached(rows, result):
     assert "after 33 % of the time of lama's 60 steps" in said[4].measured  # 40 steps of 1 s, of 60 of 2 s
 
 
+def test_verdicts_on_runs_that_go_on_are_marked(rows, result):
+    finished = [result("baseline", fd=[90, 80, 60]), result("latent_control", fd=[80, 60, 50], second=0.3)]
+    begun = [
+        result("latent_lpl", fd=[60]),
+        result("lama", fd=[60]),
+        result("latent_full", fd=[59], second=0.2),
+    ]
+    found = [target.verdict for target in targets(Results(rows, finished + begun, steps=60))]
+    assert not found[0].startswith("so far") and not found[2].startswith("so far")
+    assert found[3] == "so far reached" and found[4] == "so far reached"
+    said = targets(Results(rows, finished + begun, steps=60))[2].measured
+    assert said.startswith("latent_control: 50.00") and "18 seconds, 1 seed(s)" in said
+
+
 def test_targets_that_are_not_say_by_how_much(rows, result):
     finished = [
         result("baseline", fd=[90, 80, 60], second=1.0, ssim=0.85),
@@ -71,9 +85,12 @@ def test_targets_that_are_not_say_by_how_much(rows, result):
     assert found[0] == "not reached: SSIM is worse by 5.9 %; the step's −20.0 % are 8.0 points short"
     assert found[1] == "not measured yet"
     assert found[3] == "not reached: −10.0 % is 5.0 points short"
-    assert found[4] == "not reached: it is +10.0 % from lama's at equal steps"
+    assert (
+        found[4] == "not reached"
+        and "44.00 against 40.00 (+10.0 %)" in targets(Results(rows, finished))[4].measured
+    )
     said = targets(Results(rows, finished))
-    assert "not compared yet: latent_control_plus" in said[2].measured
+    assert "not finished: latent_control_plus" in said[2].measured
 
 
 def test_missing_rows_are_named_and_changes_need_both(rows, result):
@@ -140,7 +157,8 @@ def test_a_begun_run_counts_as_far_as_it_is(row, finish, settings):
         ("latent_control", 40, 50.0),
         ("control", 20, 60.0),
     ]
-    assert results.finished == 1 and results.levels == [20]
+    assert results.finished == 1 and results.levels == [40, 20]
+    assert [entry["state"] for entry in rows_json(results)] == ["finished", "begun, step 20 of 40"]
     assert results.basis("control", "latent_control") == "20 steps, seed 0"
     text = markdown(report(results))
     assert "| control | 0 | begun | 20 |" in text and "1 of 2 runs are finished; 2 have results" in text
@@ -182,7 +200,7 @@ def test_a_table_without_published_numbers_says_what_changes(row, result):
     text = markdown(report(results))
     line = "| b | what b does | a, 40 steps, seed 0 | −12.0 % | −12.0 % | +0.0 % | – | +20.0 % |"
     assert "## Changes\n" in text and line in text
-    assert "| c | what c does | a: not run yet | – | – | – | – | – |" in text
+    assert "| c: not run yet | what c does | a | – | – | – | – | – |" in text
 
 
 def test_documents_escape_and_check():

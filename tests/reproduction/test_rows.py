@@ -3,8 +3,11 @@
 from pathlib import Path
 
 import pytest
+from hydra.utils import instantiate
 
-from latent_inpaint.reproduction.rows import chosen, read_rows_file, runs_of
+from latent_inpaint.reproduction.configuration import composed
+from latent_inpaint.reproduction.rows import Run, chosen, read_rows_file, runs_of
+from latent_inpaint.training.run import build_model
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -60,3 +63,12 @@ def test_mistakes_in_the_file_are_named(tmp_path, entry, message):
     (tmp_path / "rows.yaml").write_text(f"rows:\n  - {entry}\n")
     with pytest.raises(ValueError, match=message):
         read_rows_file(tmp_path / "rows.yaml")
+
+
+@pytest.mark.parametrize("name", [row.name for row in read_rows_file(ROOT / "conf" / "reproduction.yaml")])
+def test_every_row_can_be_built_at_another_width(name, settings):
+    row = next(row for row in read_rows_file(ROOT / "conf" / "reproduction.yaml") if row.name == name)
+    names = ["data_name=folder", "masks_name=thick"]  # which Hydra knows in a run of its own
+    cfg = composed(ROOT / "conf", [*settings.overrides(Run(row, 0)), *names])
+    model = build_model(cfg, instantiate(cfg.data), resume=None)
+    assert instantiate(cfg.training, model=model, losses=cfg.losses).objective.terms

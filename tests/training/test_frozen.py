@@ -63,9 +63,9 @@ def test_parts_have_learning_rates_of_their_own(compose, experiment):
         assert not parameter.requires_grad or rates[id(parameter)] == pytest.approx(factor), name
 
 
-@pytest.mark.parametrize("factors", ["{nothing: 2}", "{refiner: 0}"])
+@pytest.mark.parametrize("factors", ["{nothing: 2}", "{refiner: 0}", "{encoder: 2}"])
 def test_refuses_rate_factors(compose, factors):
-    with pytest.raises(Exception, match="rate_factors must map parts of the network to positive factors"):
+    with pytest.raises(Exception, match="rate_factors must map parts that train to positive factors"):
         modules(compose, "latent_control", f"training.rate_factors={factors}")
 
 
