@@ -93,16 +93,17 @@ def test_warnings_are_kept_with_the_picture(folders):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_folder_has_a_summary_too(folders, monkeypatch, number):
-    before = signal.getsignal(signal.SIGTERM)
-
     def interrupt(*arguments, **options):
         signal.raise_signal(number)
 
     monkeypatch.setattr("latent_inpaint.inference.batch.inpaint", interrupt)
+    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     try:
         assert main(command(folders)) == 130
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for each, handler in before.items():
+            signal.signal(each, handler)
     assert summary_of(folders)["done"] == 0
 
 
