@@ -93,7 +93,6 @@ def _predict_file(options: Namespace) -> int:
 
     start = time.perf_counter()
     settings = _inpaint_options(options)
-    check_options(**settings)
     width, height = repair_file(options.image, options.mask, options.output, load_when_needed, settings)
     seconds = time.perf_counter() - start
     print(f"{options.output}: {width}×{height}, {seconds:.1f} s on {_where(loaded[0])}")
@@ -102,7 +101,6 @@ def _predict_file(options: Namespace) -> int:
 
 def _predict_folder(options: Namespace) -> int:
     settings = _inpaint_options(options) | {"progress": False}
-    check_options(**settings)
     jobs = find_jobs(options.images, options.masks, options.output, options.ending)
     options.output.mkdir(parents=True, exist_ok=True)
     check_folder(options.output)
@@ -129,16 +127,20 @@ def _predict_folder(options: Namespace) -> int:
 
 
 def _inpaint_options(options: Namespace) -> dict[str, Any]:
-    return {
+    """The options of `inpaint`, found to be in their ranges."""
+    ranged = {
         "threshold": options.threshold,
-        "invert_mask": options.invert_mask,
-        "resize_mask": options.resize_mask,
         "dilate": options.dilate,
-        "region_of_interest": not options.whole,
         "context": options.context,
         "feather": options.feather,
-        "refine": options.refine,
         "memory_budget": options.memory_budget,
+    }
+    check_options(**ranged)
+    return ranged | {
+        "invert_mask": options.invert_mask,
+        "resize_mask": options.resize_mask,
+        "region_of_interest": not options.whole,
+        "refine": options.refine,
         "progress": sys.stderr.isatty(),
     }
 

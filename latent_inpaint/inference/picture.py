@@ -107,9 +107,8 @@ def check_options(
     context: int | None = None,
     feather: int | None = None,
     memory_budget: int | float | str | None = None,
-    **others: Any,
 ) -> None:
-    """Whether `inpaint` takes these options: said before a network is loaded. `others` are not looked at.
+    """Whether `inpaint` takes these options: said before a network is loaded.
 
     Raises:
         ValueError: one is out of its range.

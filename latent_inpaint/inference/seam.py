@@ -18,8 +18,8 @@ def feather_seam(image: Tensor, hole: Tensor, prediction: Tensor, feather: int) 
         image: `[3, h, w]` in [0, 1].
         hole: bool `[h, w]`, all that is unknown.
         prediction: `[3, h, w]` in [0, 1].
-        feather: pixels over which the correction fades; 0 returns the prediction as it is;
-            more than the longer side of the crop is the same as that.
+        feather: pixels over which the correction fades; 0 returns the prediction as it is, more than the
+            crop's longer side counts as that.
     """
     if feather == 0:
         return prediction

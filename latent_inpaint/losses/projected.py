@@ -27,10 +27,10 @@ class ProjectedDiscriminator(nn.Module):
     all maps' logits side by side at the finest map's size.
 
     The network behind the maps is trained already, so the heads have little to learn: such a discriminator
-    is useful after some hundred steps. Nothing bounds the heads' slopes: with the paper's
-    spectral norms, or with R1 at 1e-4, they could hardly tell filled holes from true ones after a hundred
-    steps. The paper's random mixing of the maps is left out. The features are `unit_channels`, so that
-    `FeatureMatching` on `metrics.lite0.Lite0Features` minimises PD-lite0.
+    is useful after some hundred steps. Nothing bounds the heads' slopes: with the paper's spectral norms, or
+    with R1 at 1e-4, they could hardly tell filled holes from true ones after a hundred steps. The paper's
+    random mixing of the maps is left out. The features are `unit_channels`, so that `FeatureMatching` on
+    `metrics.lite0.Lite0Features` minimises PD-lite0.
 
     Args:
         channels: of each map.

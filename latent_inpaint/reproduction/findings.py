@@ -43,7 +43,7 @@ class Results:
     @property
     def finished(self) -> int:
         """The number of runs that trained all their steps."""
-        return sum(f"{result.row}/seed{result.seed}" not in self.states for result in self.measured)
+        return sum(result.steps >= self.steps for result in self.measured)
 
     @property
     def levels(self) -> list[int]:
