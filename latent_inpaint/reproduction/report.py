@@ -108,7 +108,8 @@ def sheets(results: Results, settings: Settings) -> list[Picture]:
         content = pictures_sheet(runs)
         if content:
             name = f"sheet_{table.lower().replace(' ', '_').replace('.', '_')}.webp"
-            made.append(Picture(name, f"{table}: held-out pictures as each row fills them", content))
+            title = f"{table}: held-out pictures as each row fills them, as far as it trained"
+            made.append(Picture(name, title, content))
     return made
 
 
