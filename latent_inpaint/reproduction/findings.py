@@ -48,9 +48,12 @@ class Results:
     @property
     def levels(self) -> list[int]:
         """The numbers of steps at which rows are compared: all that were asked for, if a row trained them,
-        and the most that all rows trained."""
+        the most that all seeds trained of the rows that have several, and the most that all rows trained."""
         ends = [last for row in self.rows if (last := self.last_step(row.name)) is not None]
-        return sorted({self.steps} & set(ends) | {min(ends)}, reverse=True) if ends else []
+        found = [self.of(row.name) for row in self.rows]
+        seeds = [min(result.steps for result in of_row) for of_row in found if len(of_row) > 1]
+        levels = {self.steps} & set(ends) | set(sorted(seeds)[:1]) | set(sorted(ends)[:1])
+        return sorted(levels, reverse=True)
 
     def is_finished(self, row: str) -> bool:
         """Whether a row trained all steps with one seed at least."""
@@ -106,18 +109,26 @@ class Results:
         """The most steps that two rows both trained with one seed at least."""
         return max((min(a.steps, b.steps) for a, b in self.pairs(row, reference)), default=None)
 
-    def compared(self, row: str, reference: str, metric: str) -> tuple[Mean, Mean] | None:
-        """Means of a metric of two rows after `shared_steps`, over the seeds that both have; None without
-        any."""
-        steps = self.shared_steps(row, reference)
+    def steps_of_all_seeds(self, row: str, reference: str) -> int | None:
+        """The most steps that two rows both trained with each seed that both have; None where that says no
+        more than `shared_steps`."""
+        trained = [min(a.steps, b.steps) for a, b in self.pairs(row, reference)]
+        return min(trained) if trained and min(trained) < max(trained) else None
+
+    def compared(
+        self, row: str, reference: str, metric: str, steps: int | None = None
+    ) -> tuple[Mean, Mean] | None:
+        """Means of a metric of two rows after so many steps, by default `shared_steps`, over the seeds that
+        both trained as long; None without any."""
+        steps = steps or self.shared_steps(row, reference)
         if steps is None:
             return None
         pairs = self.pairs(row, reference)
         return _means([(a.at_step(metric, steps), b.at_step(metric, steps)) for a, b in pairs])
 
-    def basis(self, row: str, reference: str) -> str:
+    def basis(self, row: str, reference: str, steps: int | None = None) -> str:
         """What `compared` is founded on: `6000 steps, seed 0`."""
-        steps = self.shared_steps(row, reference) or 0
+        steps = steps or self.shared_steps(row, reference) or 0
         seeds = [str(a.seed) for a, b in self.pairs(row, reference) if min(a.steps, b.steps) >= steps]
         return f"{steps} steps, seed{'s' * (len(seeds) > 1)} {', '.join(seeds)}"
 
@@ -131,9 +142,16 @@ class Results:
         """The most seconds of computing that two rows both reached with one seed at least."""
         return max((min(a.seconds, b.seconds) for a, b in self.pairs(row, reference)), default=None)
 
-    def compared_at_equal_seconds(self, row: str, reference: str, metric: str) -> tuple[Mean, Mean] | None:
-        """As `compared`, after `shared_seconds`."""
-        seconds = self.shared_seconds(row, reference)
+    def seconds_of_all_seeds(self, row: str, reference: str) -> float | None:
+        """As `steps_of_all_seeds`, of the seconds of computing."""
+        reached = [min(a.seconds, b.seconds) for a, b in self.pairs(row, reference)]
+        return min(reached) if len(reached) > 1 else None
+
+    def compared_at_equal_seconds(
+        self, row: str, reference: str, metric: str, seconds: float | None = None
+    ) -> tuple[Mean, Mean] | None:
+        """As `compared`, after so many seconds of computing, by default `shared_seconds`."""
+        seconds = seconds or self.shared_seconds(row, reference)
         if seconds is None:
             return None
         pairs = self.pairs(row, reference)

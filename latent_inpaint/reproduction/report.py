@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 DRAWN = ("fd_lite0", "pd_lite0", "ssim")
 TITLE = "The tables re-measured"
+REMARKS = "remarks.md"
 
 
 def collect(
@@ -61,6 +62,8 @@ def collect(
 def write_report(results: Results, settings: Settings, folder: Path, pictures: bool = True) -> Path:
     """Write `rows.json`, `report.md`, `report.html` and the pictures that they show; return the page's path.
 
+    What its authors wrote into `remarks.md` in the same folder, a list, becomes a part of the report.
+
     Args:
         results: of all rows.
         settings: of all runs.
@@ -68,11 +71,19 @@ def write_report(results: Results, settings: Settings, folder: Path, pictures: b
         pictures: whether sheets of photographs belong to it.
     """
     write_atomic(folder / "rows.json", runs_text(results))
-    document = report(results, sheets(results, settings) if pictures else [])
+    document = report(results, sheets(results, settings) if pictures else [], remarks(folder / REMARKS))
     for picture in document.pictures():
         _write(folder / picture.path, picture.content)
     write_atomic(folder / "report.md", markdown(document))
     return write_atomic(folder / "report.html", html(document))
+
+
+def remarks(path: Path) -> list[str]:
+    """The items of a Markdown list, each on one line or more; none if there is no such file."""
+    if not path.is_file():
+        return []
+    text = f"\n{path.read_text(encoding='utf-8')}"
+    return [" ".join(item.split()) for item in text.split("\n- ")[1:]]
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -113,11 +124,12 @@ def sheets(results: Results, settings: Settings) -> list[Picture]:
     return made
 
 
-def report(results: Results, photographs: Sequence[Picture] = ()) -> Document:
+def report(results: Results, photographs: Sequence[Picture] = (), remarks: Sequence[str] = ()) -> Document:
     """The document; what was not measured is said to be missing."""
     sections = [
         Section("What was measured", [Text(_facts(results)), Bullets(NOTES)]),
         Section("What it should reach", [targets_table(results)]),
+        *([Section("Remarks", [Bullets(remarks)])] if remarks else []),
         Section("The rows", [rows_table(results.rows), Text(BESIDE)]),
         *(_beside(results, table) for table in _tables(results.rows)),
         *(_equal_steps(results, steps) for steps in results.levels),

@@ -54,7 +54,7 @@ def better_and_cheaper(results: Results, number: str, row: str) -> Target:
     found = {key: pair for key, pair in compared.items() if pair}
     if step is None or len(found) < len(compared):
         return _missing(number, title, results, (row, "baseline"))
-    said = [f"{COLUMN[key].title} {_against(key, *pair)}" for key, pair in found.items()]
+    said = _metrics(results, row)
     worse = [
         f"{COLUMN[key].title} is worse by {percent(abs(change(a.value, b.value)))[1:]}"
         for key, (a, b) in found.items()
@@ -62,9 +62,19 @@ def better_and_cheaper(results: Results, number: str, row: str) -> Target:
     ]
     if step > STEP_CHANGE:
         worse.append(f"the step's {percent(step)} are {(step - STEP_CHANGE) * 100:.1f} points short")
-    basis = results.basis(row, "baseline")
+    said += f"; step {percent(step)}"
+    steps = results.steps_of_all_seeds(row, "baseline")
+    if steps is not None:
+        said += f"; over seeds: {_metrics(results, row, steps)}"
     verdict = _so_far(results, (row, "baseline"), _verdict(worse))
-    return Target(number, title, "; ".join([*said, f"step {percent(step)}", basis]), verdict)
+    return Target(number, title, said, verdict)
+
+
+def _metrics(results: Results, row: str, steps: int | None = None) -> str:
+    """A row against the baseline by the three metrics, after `steps` or the most that both trained."""
+    pairs = {key: results.compared(row, "baseline", key, steps) for key in (FD, PD, SSIM)}
+    said = [f"{COLUMN[key].title} {_against(key, *pair)}" for key, pair in pairs.items() if pair]
+    return "; ".join([*said, results.basis(row, "baseline", steps)])
 
 
 def better_at_equal_seconds(results: Results) -> Target:
@@ -80,9 +90,17 @@ def better_at_equal_seconds(results: Results) -> Target:
     share = change(there[best][0].value, there[best][1].value)
     missing = [name for name in names if name not in done]
     rest = f"; not finished: {', '.join(missing)}" if missing else ""
-    basis = f"{results.shared_seconds(best, 'baseline'):.0f} seconds, {there[best][0].count} seed(s)"
+    said = f"{best}: {_at_seconds(there[best], results.shared_seconds(best, 'baseline'))}"
+    seconds = results.seconds_of_all_seeds(best, "baseline")
+    of_all = results.compared_at_equal_seconds(best, "baseline", FD, seconds)
+    if seconds is not None and of_all is not None:
+        said += f"; over seeds: {_at_seconds(of_all, seconds)}"
     verdict = _so_far(results, (best, "baseline"), _at_most(share, EQUAL_SECONDS_CHANGE))
-    return Target("2", title, f"{best}: {_against(FD, *there[best])}, {basis}{rest}", verdict)
+    return Target("2", title, f"{said}{rest}", verdict)
+
+
+def _at_seconds(pair: tuple[Mean, Mean], seconds: float | None) -> str:
+    return f"{_against(FD, *pair)}, {seconds:.0f} seconds, {pair[0].count} seed(s)"
 
 
 def better_by_lpl(results: Results) -> Target:

@@ -38,6 +38,7 @@ class AdversarialTraining(InpaintingTraining):
         gradient_clip: largest norm of the gradient of each of the two; None for no limit.
         average: callback that averages the network's weights.
         rate_factors: of parts of the network; see `TrainingModule`.
+        fixed_statistics_after: of the network; the discriminator's norms follow the batches.
     """
 
     def __init__(
@@ -54,8 +55,19 @@ class AdversarialTraining(InpaintingTraining):
         gradient_clip: float | None = 1.0,
         average: Callback | None = None,
         rate_factors: Mapping[str, float] | None = None,
+        fixed_statistics_after: int | None = None,
     ) -> None:
-        super().__init__(model, losses, trainable, optimizer, scheduler, gradient_clip, average, rate_factors)
+        super().__init__(
+            model=model,
+            losses=losses,
+            trainable=trainable,
+            optimizer=optimizer,
+            scheduler=scheduler,
+            gradient_clip=gradient_clip,
+            average=average,
+            rate_factors=rate_factors,
+            fixed_statistics_after=fixed_statistics_after,
+        )
         self.automatic_optimization = False
         self.discriminator = discriminator
         self.discriminator_objective = discriminator_objective

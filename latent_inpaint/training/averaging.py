@@ -7,9 +7,10 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import WeightAveraging
-from torch import Tensor, nn
+from torch import Tensor
 
 from latent_inpaint.data import Batch
+from latent_inpaint.training.base import batch_norms
 from latent_inpaint.training.distributed import SyncTrainedBatchNorm, n_processes
 
 WARM_UP = 4  # before the decay sets the horizon, the average is over the last quarter of the steps or so
@@ -27,7 +28,7 @@ class WeightEMA(WeightAveraging):
     The averaged network's BatchNorm statistics are not those of the weights on the way, averaged: before a
     validation and after the last step they are measured anew, on the first training batches (Izmailov et al.,
     "Averaging weights leads to wider optima", 2018, section 3.2; Wu and Johnson, "Rethinking 'Batch' in
-    BatchNorm", 2021).
+    BatchNorm", 2021). Where the training module has fixed its statistics, the averaged network has the same.
 
     Args:
         decay: in [0, 1); 0.995 averages over the last 200 steps or so.
@@ -44,24 +45,32 @@ class WeightEMA(WeightAveraging):
         """Average; after the last step, before it is saved, also measure the statistics."""
         super().on_train_batch_end(trainer, pl_module, *rest)
         if trainer.global_step == trainer.max_steps:
-            self._measure_statistics(trainer)
+            self._set_statistics(trainer, pl_module)
 
     def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Validate the averaged weights, with statistics of their own."""
         if trainer.global_step < trainer.max_steps:
-            self._measure_statistics(trainer)
+            self._set_statistics(trainer, pl_module)
         super().on_validation_epoch_start(trainer, pl_module)
 
     @torch.no_grad()
-    def _measure_statistics(self, trainer: pl.Trainer) -> None:
-        """Set the averaged network's running statistics to the mean of those of the calibration batches."""
+    def _set_statistics(self, trainer: pl.Trainer, pl_module: Any) -> None:
         assert self._average_model is not None
-        module: Any = self._average_model.module
+        averaged: Any = self._average_model.module
+        if not pl_module.statistics_fixed:
+            self._measure_statistics(trainer, averaged)
+            return
+        for average, current in zip(batch_norms(averaged.model), batch_norms(pl_module.model), strict=True):
+            for theirs, ours in zip(average.buffers(), current.buffers(), strict=True):
+                theirs.copy_(ours)
+
+    def _measure_statistics(self, trainer: pl.Trainer, module: Any) -> None:
+        """Set the averaged network's running statistics to the mean of those of the calibration batches."""
         module.train()
         synchronised = SyncTrainedBatchNorm() if n_processes() > 1 else None
         if synchronised is not None:
             synchronised.apply(module.model)
-        norms = [m for m in module.model.modules() if isinstance(m, nn.BatchNorm2d) and m.training]
+        norms = [norm for norm in batch_norms(module.model) if norm.training]
         momenta = [norm.momentum for norm in norms]
         for index, batch in enumerate(self._calibration(trainer) if norms else ()):
             for norm in norms:

@@ -36,9 +36,12 @@ class TrainingModule(pl.LightningModule):
         average: callback that averages the weights; None keeps them as the last step leaves them.
         rate_factors: dotted name of a part of `model` → factor of its learning rate; of several that hold a
             parameter the longest name counts. A schedule that sets rates itself (OneCycleLR) overrules it.
+        fixed_statistics_after: steps after which BatchNorm no longer follows the batches: what trains goes on
+            with the running statistics of that step, as it is used later. None: it always follows them.
 
     Raises:
-        ValueError: `trainable` or `rate_factors` names nothing that is there, or a factor is not positive.
+        ValueError: `trainable` or `rate_factors` names nothing that is there, a factor is not positive, or
+            `fixed_statistics_after` is negative.
     """
 
     def __init__(
@@ -51,8 +54,11 @@ class TrainingModule(pl.LightningModule):
         gradient_clip: float | None = 1.0,
         average: Callback | None = None,
         rate_factors: Mapping[str, float] | None = None,
+        fixed_statistics_after: int | None = None,
     ) -> None:
         super().__init__()
+        if fixed_statistics_after is not None and fixed_statistics_after < 0:
+            raise ValueError(f"fixed_statistics_after must be at least 0, got {fixed_statistics_after}")
         self.model = model.to(memory_format=torch.channels_last)  # convolutions are faster in this layout
         self.objective = Objective(dict(losses))
         self.trainable = list(trainable)
@@ -62,6 +68,8 @@ class TrainingModule(pl.LightningModule):
         self._optimizer = optimizer
         self._scheduler = scheduler
         self._rate_factors = dict(rate_factors or {})
+        self._fixed_statistics_after = fixed_statistics_after
+        self.statistics_fixed = False
         self._freeze()
         self._check_rate_factors()
 
@@ -93,6 +101,14 @@ class TrainingModule(pl.LightningModule):
         for name in self.trainable:
             self.model.get_submodule(name).train(mode)
         return self
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Fix the BatchNorm statistics, if it is time."""
+        after = self._fixed_statistics_after
+        self.statistics_fixed = after is not None and self.global_step >= after
+        if self.statistics_fixed:
+            for norm in batch_norms(self.model):
+                norm.eval()
 
     def outputs(self, batch: Batch) -> Any:
         """What the loss terms look at; stages define it."""
@@ -193,6 +209,11 @@ class TrainingModule(pl.LightningModule):
         state = getattr(self, "_rng_state", None)
         if state is not None:
             torch.set_rng_state(state)
+
+
+def batch_norms(model: nn.Module) -> list[nn.BatchNorm2d]:
+    """The network's BatchNorm layers, frozen or not."""
+    return [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
 
 
 def _is_in(parameter: str, part: str) -> bool:

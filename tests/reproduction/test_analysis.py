@@ -71,6 +71,7 @@ def test_equal_seconds_are_the_most_that_all_reached(row, result):
     assert results.steps_at("slow", 30).value == 30
     one, other = results.compared_at_equal_seconds("fast", "slow", "fd_lite0")
     assert (one.value, other.value) == (40, 70)
+    assert results.seconds_of_all_seeds("fast", "slow") is None
     assert results.step_change("fast", "slow") == -0.5
     assert results.time_share("fast", "slow", "fd_lite0").value == 0.5
 
@@ -87,7 +88,12 @@ def test_rows_of_unequal_length_are_compared_where_both_have_been(row, result):
     assert results.shared_steps("a", "b") == 40 and results.basis("a", "b") == "40 steps, seed 0"
     one, other = results.compared("a", "b", "fd_lite0")
     assert (one.value, other.value, one.count) == (80, 40, 1)
-    assert results.levels == [40] and Results(rows, measured, steps=60).levels == [60, 40]
+    assert results.levels == [40, 20] and Results(rows, measured, steps=60).levels == [60, 40, 20]
+    assert results.steps_of_all_seeds("a", "b") == 20 and results.steps_of_all_seeds("a", "a") == 20
+    assert results.basis("a", "b", 20) == "20 steps, seeds 0, 1"
+    one, other = results.compared("a", "b", "fd_lite0", 20)
+    assert (one.value, other.value, one.count) == (75, 55, 2)
+    assert Results(rows, measured[:1] + measured[2:3]).steps_of_all_seeds("a", "b") is None
     assert results.last_step("a") == 60 and results.last_step("c") is None
     assert results.at_step("a", "fd_lite0", 20).value == 75
     assert results.at_step("b", "fd_lite0", 30).value == 50 and results.at_step("b", "fd_lite0", 60) is None

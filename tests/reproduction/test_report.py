@@ -73,6 +73,20 @@ def test_verdicts_on_runs_that_go_on_are_marked(rows, result):
     assert said.startswith("latent_control: 50.00") and "18 seconds, 1 seed(s)" in said
 
 
+def test_targets_say_the_means_of_seeds_that_trained_less(rows, result):
+    measured = [
+        result("baseline", fd=[90, 80, 60], second=1.0),
+        result("baseline", 1, [70], second=1.0),
+        result("latent_control", fd=[80, 60, 50], second=1.0),
+        result("latent_control", 1, [60], second=1.0),
+    ]
+    steps, _, seconds, *_ = [target.measured for target in targets(Results(rows, measured))]
+    assert "FD-lite0 50.00 against 60.00 (−16.7 %)" in steps and "60 steps, seed 0; step" in steps
+    over_seeds = "over seeds: FD-lite0 70.00 ± 14.14 against 80.00 ± 14.14 (−12.5 %)"
+    assert over_seeds in steps and steps.endswith("20 steps, seeds 0, 1")
+    assert "60 seconds, 1 seed(s); over seeds: 70.00 ± 14.14 against 80.00 ± 14.14" in seconds
+
+
 def test_targets_that_are_not_say_by_how_much(rows, result):
     finished = [
         result("baseline", fd=[90, 80, 60], second=1.0, ssim=0.85),
@@ -121,6 +135,11 @@ def test_the_files_of_a_report(rows, result, settings, tmp_path):
     assert all((folder / name).stat().st_size < 60_000 for name in linked)
     assert page.count("<img") == len(linked) and not re.search(r'(src|href)="(?!data:)', page)
     assert str(tmp_path) not in page + (folder / "rows.json").read_text()
+    assert "Remarks" not in page
+    (folder / "remarks.md").write_text("# Tried\n\n- a larger\n  weight\n- <another> rate\n")
+    write_report(Results(rows, finished, steps=60), settings, folder)
+    assert "## Remarks\n\n- a larger weight\n- <another> rate\n" in (folder / "report.md").read_text()
+    assert "&lt;another&gt; rate" in (folder / "report.html").read_text()
     write_report(Results(rows, finished, steps=60), settings, tmp_path / "without", pictures=False)
     assert not list((tmp_path / "without").glob("*.webp"))
 

@@ -69,6 +69,33 @@ def test_refuses_rate_factors(compose, factors):
         modules(compose, "latent_control", f"training.rate_factors={factors}")
 
 
+@pytest.mark.parametrize("experiment", ["latent_control", "latent_control_plus"])
+def test_batch_norm_keeps_its_statistics_from_a_step_on(compose, experiment, monkeypatch):
+    """With validations and a moving average in between; the weights go on learning."""
+    monkeypatch.setattr("latent_inpaint.training.run.evaluate", lambda *_: None)
+
+    def trained(name, steps, *overrides):
+        cfg = compose(experiment, f"trainer.max_steps={steps}", "trainer.val_check_interval=2", *overrides)
+        cfg.run_name = name
+        return network_weights(train(cfg) / "checkpoints" / "last.ckpt")
+
+    then = trained("then", 2, "training.average=null")
+    fixed = trained("fixed", 5, "training.fixed_statistics_after=2")
+    followed = trained("followed", 5)
+    statistics = [name for name in then if name.startswith("refiner") and "running" in name]
+    assert statistics
+    for name in statistics:
+        assert torch.equal(fixed[name], then[name]), name
+        assert not torch.equal(followed[name], then[name]), name
+    weight = next(name for name in then if name.startswith("refiner") and name.endswith("conv.weight"))
+    assert not torch.equal(fixed[weight], then[weight])
+
+
+def test_refuses_a_negative_step(compose):
+    with pytest.raises(Exception, match="fixed_statistics_after must be at least 0, got -1"):
+        modules(compose, "latent_control", "training.fixed_statistics_after=-1")
+
+
 def test_zero_convolutions_move_at_the_first_step(compose):
     module, datamodule = modules(compose, "latent_control")
     zero_convs = module.model.mask_encoder.zero_convs
