@@ -13,10 +13,12 @@ def run() -> None:
         from latent_inpaint.reproduction.arguments import parser
 
         parser().parse_args()
-    from latent_inpaint.reproduction.command import main
-
     try:
+        from latent_inpaint.reproduction.command import main
+
         sys.exit(main(ROOT))
+    except KeyboardInterrupt:
+        sys.exit(130)
     except (OSError, ValueError) as error:
         sys.exit(f"Error: {error}")
 

@@ -35,9 +35,7 @@ def main(cfg: DictConfig) -> float | None:
         return optimized_value(cfg, train(cfg))
     except (Interrupted, KeyboardInterrupt) as interruption:
         sys.exit(str(interruption))
-    except InstantiationException as error:
-        fail(error.__cause__ or error)
-    except (ArithmeticError, OSError, RuntimeError, ValueError) as error:
+    except (InstantiationException, ArithmeticError, OSError, RuntimeError, ValueError) as error:
         fail(error)
     return None
 
@@ -47,9 +45,7 @@ def print_costs(cfg: DictConfig) -> None:
 
     try:
         print(dry_run(cfg))
-    except InstantiationException as error:
-        fail(error.__cause__ or error)
-    except (OSError, ValueError) as error:
+    except (InstantiationException, OSError, ValueError) as error:
         fail(error)
 
 

@@ -53,7 +53,7 @@ def check_judged(term: str, output: InpaintingOutput) -> None:
     """Raise a ValueError naming the loss term unless the output comes with a discriminator."""
     if not isinstance(output, AdversarialOutput):
         raise ValueError(
-            f"losses: {term} needs a discriminator, and this training has none; choose "
+            f"{term} needs a discriminator, and this training has none; choose "
             "training=adversarial, adversarial_latent, adversarial_decoder or adversarial_projected, or "
             "leave the term out"
         )

@@ -29,7 +29,8 @@ def inlier_mask(features: Tensor, down_factor: int = 1) -> Tensor:
     """Which positions of each channel are no outliers (algorithm 1 of the LPL paper).
 
     A value is kept unless it lies two deviations below the channel's 2 % quantile or above its 98 % quantile;
-    then single outliers are taken back (max-pool) and the others grow (min-pool).
+    then single outliers are taken back (max-pool) and the others grow (min-pool). Of a constant map nothing
+    is kept, as its values lie on the limits: in the loss it counts nothing.
 
     Args:
         features: `[B, C, H, W]`.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -27,15 +28,17 @@ class Objective(nn.Module):
         terms: the terms by name; `None` leaves one out: so a configuration drops an inherited term.
 
     Raises:
-        TypeError: a term is no LossTerm.
-        ValueError: there is no term of positive weight.
+        ValueError: a term is no LossTerm, or there is none of positive weight.
     """
 
     def __init__(self, terms: Mapping[str, LossTerm | None]) -> None:
         super().__init__()
         for name, term in terms.items():
             if term is not None and not isinstance(term, LossTerm):
-                raise TypeError(f"terms: {name!r} must be a LossTerm or None, got {type(term).__name__}")
+                kind = type(term).__name__
+                raise ValueError(
+                    f"losses.{name}: expected a LossTerm or null, got {kind}: has it a _target_?"
+                )
         self.terms = nn.ModuleDict({name: term for name, term in terms.items() if term is not None})
         if not any(term.weight for term in self.terms.values()):
             raise ValueError(
@@ -49,10 +52,18 @@ class Objective(nn.Module):
 
         Raises:
             NonFiniteLossError: a term is NaN or infinite.
+            ValueError: a term cannot be computed; the message begins with its name.
         """
-        values = {name: term(output) for name, term in self.terms.items() if term.weight}
+        values = {name: _value(name, term, output) for name, term in self.terms.items() if term.weight}
         for name, value in values.items():
             if not torch.isfinite(value):
                 raise NonFiniteLossError(name, value.item())
         total = torch.stack([self.terms[name].weight * value for name, value in values.items()]).sum()
         return total, {name: value.detach() for name, value in values.items()}
+
+
+def _value(name: str, term: nn.Module, output: InpaintingOutput) -> Any:
+    try:
+        return term(output)
+    except ValueError as error:
+        raise ValueError(f"losses.{name}: {error}") from error

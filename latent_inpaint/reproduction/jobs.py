@@ -196,5 +196,5 @@ def _note_end(one: _Running, ends: Ends, stopping: bool) -> None:
 def _last_line(path: Path, start: int) -> str:
     text = path.read_bytes()[start:].decode(errors="replace")
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith("Error:")]
+    errors = [line[line.index("Error:") :] for line in lines if "Error:" in line]
     return (errors or lines or ["no output"])[-1][:300]

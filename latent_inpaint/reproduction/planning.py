@@ -61,7 +61,8 @@ class Plan:
 
     def __init__(self, rows: Sequence[Row], settings: Settings, conf: Path) -> None:
         self.rows, self.settings = rows, settings
-        self._prepared = {row.name: _prepared(row, settings, conf) for row in rows}
+        data: dict[str, Any] = {}
+        self._prepared = {row.name: _prepared(row, settings, conf, data) for row in rows}
 
     def look(self) -> list[Planned]:
         """The runs in their order, with what is there of each now."""
@@ -78,12 +79,16 @@ class _Prepared:
     error: str = ""
 
 
-def _prepared(row: Row, settings: Settings, conf: Path) -> _Prepared:
+def _prepared(row: Row, settings: Settings, conf: Path, known: dict[str, Any]) -> _Prepared:
+    """A row made ready; `known` keeps the data modules, so that rows of equal data share one."""
     try:
         cfg = composed(conf, settings.overrides(Run(row, row.seeds[0])))
     except (HydraException, OmegaConfBaseException) as error:
         return _Prepared(error=str(error).splitlines()[0])
-    data = instantiate(cfg.data)
+    described = OmegaConf.to_yaml(cfg.data, resolve=True)
+    if described not in known:
+        known[described] = instantiate(cfg.data)
+    data = known[described]
     recipe = None if cfg.autoencoder.training is None else autoencoder_recipe(cfg, data)
     return _Prepared(cfg, recipe, data.val_file_list_hash())
 

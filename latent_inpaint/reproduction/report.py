@@ -207,8 +207,8 @@ NOTES = (
     "† trained on EfficientNet-Lite0's features, which FD-lite0 and PD-lite0 measure with: their low values "
     "are in part the training objective itself. Judge these rows by the other metrics and by eye as well.",
     "A run that was begun counts as far as it is: two rows are compared after the most steps that both "
-    "trained. Where the learning rate is constant, as in all these rows, a shorter run is the beginning of "
-    "a longer one.",
+    "trained. What these rows do at a step does not depend on how many were asked for, so a shorter run is "
+    "the beginning of a longer one.",
     "A number that is not here was not measured.",
 )
 BESIDE = "Changes are over the seeds that both rows have; what is called “their” was published."

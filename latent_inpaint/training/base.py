@@ -211,9 +211,9 @@ class TrainingModule(pl.LightningModule):
             torch.set_rng_state(state)
 
 
-def batch_norms(model: nn.Module) -> list[nn.BatchNorm2d]:
-    """The network's BatchNorm layers, frozen or not."""
-    return [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
+def batch_norms(model: nn.Module) -> list[nn.BatchNorm2d | nn.SyncBatchNorm]:
+    """The network's BatchNorm layers, frozen or not, of one process or synchronised."""
+    return [module for module in model.modules() if isinstance(module, (nn.BatchNorm2d, nn.SyncBatchNorm))]
 
 
 def _is_in(parameter: str, part: str) -> bool:

@@ -48,6 +48,11 @@ class StepProgressBar(TQDMProgressBar):
         self.train_progress_bar.n = self.train_progress_bar.initial = trainer.global_step
         self.train_progress_bar.set_description(self.title)
 
+    def on_exception(self, *_: Any) -> None:
+        """Leave the bar's line, so that the error has one of its own."""
+        if self._train_progress_bar is not None:
+            self._train_progress_bar.close()
+
     def init_validation_tqdm(self) -> Any:
         """No second bar: validation is short."""
         bar = super().init_validation_tqdm()

@@ -6,6 +6,7 @@ Imports OmegaConf only, so that `--help` and `--cfg job` answer at once.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,7 +44,7 @@ def require_experiment(cfg: DictConfig, folder: Path) -> None:
 
 
 def fail(error: Exception) -> None:
-    """Leave with the error in one line.
+    """Leave with the error in one line, which names the key of what Hydra could not make.
 
     In a sweep it is kept in the job's folder, where `bin/summarize.py` finds it, and raised, so that the
     other jobs go on; it is raised as well when HYDRA_FULL_ERROR=1 asks for the whole trace.
@@ -53,6 +54,7 @@ def fail(error: Exception) -> None:
 
     from latent_inpaint.evaluation.files import ERROR_NAME
 
+    error = _named(error)
     job = HydraConfig.get()
     if job.mode == RunMode.MULTIRUN:
         folder = Path(job.runtime.output_dir)
@@ -63,6 +65,12 @@ def fail(error: Exception) -> None:
     if os.environ.get("HYDRA_FULL_ERROR") == "1":
         raise error
     sys.exit(f"Error: {error}\n(HYDRA_FULL_ERROR=1 shows where)")
+
+
+def _named(error: Exception) -> Exception:
+    """The cause of Hydra's InstantiationException, its message after the key; other errors as they are."""
+    key = re.search(r"^full_key: (\S+)$", str(error), re.MULTILINE)
+    return ValueError(f"{key[1]}: {error.__cause__}") if key and error.__cause__ else error
 
 
 def _decoder_channels(stages: Sequence[int], blocks: Sequence[int]) -> list[int]:

@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from latent_inpaint.evaluation.command import build_methods
 from latent_inpaint.evaluation.networks import load_network
 from latent_inpaint.evaluation.session import compare
+from latent_inpaint.losses.objective import Objective
 from latent_inpaint.models import LatentInpainter, save_model
 from latent_inpaint.models.storage import load_weights, read_checkpoint
 from latent_inpaint.training.base import TrainingModule
@@ -80,6 +81,7 @@ def train(cfg: DictConfig) -> Path:
 
 def train_inpainting(cfg: DictConfig, datamodule: Any, run: Path, resume: Path | None) -> None:
     """Stage 2, after stage 1 where its weights are missing, into the run's folder."""
+    Objective(instantiate(cfg.losses))  # before stage 1: what is wrong with a term shows now
     model = build_model(cfg, datamodule, resume)
     module = instantiate(cfg.training, model=model, losses=cfg.losses)
     if cfg.init_from is not None:

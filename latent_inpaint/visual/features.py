@@ -45,7 +45,13 @@ def feature_study(model: LatentInpainter, image: Tensor) -> list[BlockFeatures]:
     """
     blocks = list(model.decoder.ups)
     features = decoder_features(blocks, model.encode(image), range(len(blocks)))
-    return [BlockFeatures(f, inlier_mask(f, max(1, image.shape[-1] // f.shape[-1]))) for f in features]
+    return [BlockFeatures(f, _kept(f, max(1, image.shape[-1] // f.shape[-1]))) for f in features]
+
+
+def _kept(features: Tensor, down_factor: int) -> Tensor:
+    """The inliers; a constant map, of which `inlier_mask` keeps nothing, has no outliers to show."""
+    constant = features.amin(dim=(2, 3), keepdim=True) == features.amax(dim=(2, 3), keepdim=True)
+    return inlier_mask(features, down_factor) | constant
 
 
 def feature_numbers(blocks: list[BlockFeatures]) -> list[dict[str, Any]]:

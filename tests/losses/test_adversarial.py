@@ -216,6 +216,6 @@ def test_discriminator_step_leaves_the_generator_alone(rng):
 def test_a_term_whose_discriminator_is_missing_says_so(term):
     model = LatentInpainter(Encoder(2), FFCRefiner(16, n_blocks=1), Decoder(2))
     output = InpaintingOutput(model, torch.rand(1, 3, 16, 16), torch.ones(1, 1, 16, 16))
-    message = f"losses: {type(term).__name__} needs a discriminator.*choose training=adversarial"
+    message = f"{type(term).__name__} needs a discriminator.*choose training=adversarial"
     with pytest.raises(ValueError, match=message):
         term(output)

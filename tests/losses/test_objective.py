@@ -1,7 +1,15 @@
 import pytest
 import torch
 
-from latent_inpaint.losses import LatentL1, LossTerm, NonFiniteLossError, Objective, PixelL1, PixelMSE
+from latent_inpaint.losses import (
+    Adversarial,
+    LatentL1,
+    LossTerm,
+    NonFiniteLossError,
+    Objective,
+    PixelL1,
+    PixelMSE,
+)
 
 
 class Explodes(LossTerm):
@@ -33,8 +41,13 @@ def test_objective_without_a_term_is_refused(terms):
 
 
 def test_what_is_no_term_is_refused():
-    with pytest.raises(TypeError, match="'loss' must be a LossTerm or None, got MSELoss"):
+    with pytest.raises(ValueError, match="losses.loss: expected a LossTerm or null, got MSELoss"):
         Objective({"loss": torch.nn.MSELoss()})
+
+
+def test_a_term_that_cannot_be_computed_is_named(output):
+    with pytest.raises(ValueError, match=r"losses\.patches: Adversarial needs a discriminator"):
+        Objective({"fine": LatentL1(), "patches": Adversarial()})(output)
 
 
 def test_non_finite_term_is_named(output):

@@ -77,7 +77,7 @@ def test_a_second_signal_kills(tmp_path):
 
 
 def test_a_failed_job_is_told_and_the_rest_goes_on(tmp_path):
-    bad = "import sys; print('much before'); sys.exit('Error: no such folder')"
+    bad = "import sys; print('much before, a bar: 7 %', end=''); sys.exit('Error: no such folder')"
     (tmp_path / "bad.log").write_text("Error: of an earlier attempt\n")
     jobs = [Job("bad", tmp_path / "bad", lambda: [sys.executable, "-c", bad]), training(tmp_path / "good")]
     ends = run_jobs(jobs, 1, poll=0.02)

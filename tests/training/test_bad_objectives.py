@@ -31,3 +31,12 @@ LPL = "latent_lpl"
 def test_a_bad_objective_is_one_clear_error(compose, experiment, changes, message):
     with pytest.raises((ValueError, InstantiationException), match=message):
         train(compose(experiment, "autoencoder.max_steps=1", *changes))
+
+
+@pytest.mark.parametrize(
+    "change", ["losses.latent_l1.weight=nan", "losses=[]", "+losses.perceptual.weight=1"]
+)
+def test_a_bad_term_is_refused_before_stage_1(compose, change, monkeypatch):
+    monkeypatch.setattr("latent_inpaint.training.run.build_model", lambda *_: pytest.fail("stage 1 ran"))
+    with pytest.raises((ValueError, InstantiationException), match="weight|expected a LossTerm or null"):
+        train(compose("latent_control", change))

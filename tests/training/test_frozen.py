@@ -4,6 +4,7 @@ import pytest
 import torch
 from hydra.utils import instantiate
 
+from latent_inpaint.training.base import batch_norms
 from latent_inpaint.training.checkpoints import network_weights
 from latent_inpaint.training.run import build_model, train
 
@@ -89,6 +90,12 @@ def test_batch_norm_keeps_its_statistics_from_a_step_on(compose, experiment, mon
         assert not torch.equal(followed[name], then[name]), name
     weight = next(name for name in then if name.startswith("refiner") and name.endswith("conv.weight"))
     assert not torch.equal(fixed[weight], then[weight])
+
+
+def test_synchronised_statistics_are_among_those_that_are_kept(compose):
+    model = modules(compose, "latent_control")[0].model
+    plain = len(batch_norms(model))
+    assert plain and len(batch_norms(torch.nn.SyncBatchNorm.convert_sync_batchnorm(model))) == plain
 
 
 def test_refuses_a_negative_step(compose):

@@ -144,7 +144,16 @@ def test_features_are_the_decoders_and_masks_the_losses(model):
     for block, up, down_factor in zip(blocks, model.decoder.ups, (4, 2, 1)):
         x = up(x)
         torch.testing.assert_close(block.features, x)
-        assert torch.equal(block.kept, inlier_mask(x, down_factor))
+        varies = x.std(dim=(2, 3)) > 0
+        assert varies.any() and torch.equal(block.kept[varies], inlier_mask(x, down_factor)[varies])
+
+
+def test_a_constant_map_shows_no_outliers(model, monkeypatch):
+    flat = torch.zeros(1, 2, 16, 16)
+    assert not inlier_mask(flat).any()
+    monkeypatch.setattr("latent_inpaint.visual.features.decoder_features", lambda *_: [flat])
+    (block,) = feature_study(model, torch.rand(1, 3, 64, 64))
+    assert not block.outlier_share.any()
 
 
 def test_a_planted_outlier_is_counted_ranked_and_shown():
