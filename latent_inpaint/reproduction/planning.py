@@ -107,7 +107,7 @@ def _planned(run: Run, prepared: _Prepared, settings: Settings) -> Planned:
     differing = differences(had, wanted)
     if differing == [STEPS] and had[STEPS] < wanted[STEPS]:
         return Planned(run, State.STARTED, recipe=prepared.recipe)  # it goes on to more steps
-    if differing:
+    if differing not in ([], [STEPS]):  # a longer one has these steps in it
         return Planned(run, State.REFUSED, f"{run.name} holds another run: {_said(differing, had, wanted)}")
     pictures = evaluated_pictures(folder, run.row.name)
     if pictures not in (None, prepared.pictures):

@@ -17,7 +17,10 @@ from latent_inpaint.reproduction.findings import Results
 from latent_inpaint.reproduction.results import Result
 from latent_inpaint.reproduction.rows import Row
 
-COLOURS = matplotlib.color_sequences["tab10"]
+COLOURS = [
+    *matplotlib.color_sequences["tab20"][::2],
+    *matplotlib.color_sequences["tab20"][1::2],
+]  # deep, pale
 SETTINGS: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": "reproduction", "font.size": 9}
 SETTINGS |= {"axes.grid": True, "grid.color": "#e6e8ec", "axes.spines.top": False, "axes.spines.right": False}
 
@@ -37,7 +40,7 @@ def curves_svg(results: Results, column: Column, rows: Sequence[Row]) -> bytes |
         figure = Figure(figsize=(9.6, 3.6), layout="constrained")
         panels = figure.subplots(1, 2, sharey=True)
         drawn = [
-            _draw(panels, results.of(row.name), column.key, row.name, COLOURS[i % 10], row.lite0)
+            _draw(panels, results.of(row.name), column.key, row.name, COLOURS[i % len(COLOURS)], row.lite0)
             for i, row in enumerate(rows)
         ]
         if not any(drawn):
