@@ -14,7 +14,7 @@ from latent_inpaint.reproduction.findings import Results
 from latent_inpaint.reproduction.planning import Planned, State
 from latent_inpaint.reproduction.plots import curves_svg
 from latent_inpaint.reproduction.results import Result, read_begun, read_result
-from latent_inpaint.reproduction.rows import Row, runs_of
+from latent_inpaint.reproduction.rows import Row, Run, runs_of
 from latent_inpaint.reproduction.settings import Settings
 from latent_inpaint.reproduction.sheets import pictures_sheet
 from latent_inpaint.reproduction.tables import (
@@ -111,17 +111,23 @@ def sheets(results: Results, settings: Settings) -> list[Picture]:
     """One sheet each table, of the rows that have a result with the first seed."""
     made = []
     for table in _tables(results.rows):
-        runs = {
-            run.row.name: settings.folder(run)
-            for run in runs_of([row for row in results.rows if row.table == table])
-            if run.seed == run.row.seeds[0] and run.seed in results.by_row[run.row.name]
-        }
-        content = pictures_sheet(runs)
+        rows = [row for row in results.rows if row.table == table]
+        content = pictures_sheet(
+            {row.name: path for row in rows if (path := _samples(row, results, settings))}
+        )
         if content:
             name = f"sheet_{table.lower().replace(' ', '_').replace('.', '_')}.webp"
             title = f"{table}: held-out pictures as each row fills them, as far as it trained"
             made.append(Picture(name, title, content))
     return made
+
+
+def _samples(row: Row, results: Results, settings: Settings) -> Path | None:
+    """The samples of the first seed's last validation, whose weights the metrics are of."""
+    result = results.by_row[row.name].get(row.seeds[0])
+    if result is None:
+        return None
+    return settings.folder(Run(row, result.seed)) / "samples" / f"step_{result.steps:07d}.png"
 
 
 def report(results: Results, photographs: Sequence[Picture] = (), remarks: Sequence[str] = ()) -> Document:

@@ -16,18 +16,19 @@ log = logging.getLogger(__name__)
 QUALITY = 70
 
 
-def pictures_sheet(runs: Mapping[str, Path]) -> bytes | None:
+def pictures_sheet(samples: Mapping[str, Path]) -> bytes | None:
     """A sheet as WebP: input, one column each row, truth; None where no run has samples.
 
     A run that shows other pictures or masks than the first one is left out with a warning.
 
     Args:
-        runs: row's name → folder of a run, all with one seed, which decides on the masks.
+        samples: row's name → the sheet of samples of a validation, all with one seed, which decides on the
+            masks.
     """
     ends: dict[str, np.ndarray] = {}
     columns: dict[str, np.ndarray] = {}
-    for name, folder in runs.items():
-        found = _columns(folder)
+    for name, path in samples.items():
+        found = _columns(path)
         if found is None:
             continue
         ends = ends or {title: found[title] for title in ("input", "truth")}
@@ -44,11 +45,9 @@ def pictures_sheet(runs: Mapping[str, Path]) -> bytes | None:
     return stream.getvalue()
 
 
-def _columns(folder: Path) -> dict[str, np.ndarray] | None:
-    """The newest sheet's columns."""
-    sheets = sorted((folder / "samples").glob("step_*.png"))
-    if not sheets:
+def _columns(path: Path) -> dict[str, np.ndarray] | None:
+    if not path.is_file():
         return None
-    found = {title: read_column(sheets[-1], title) for title in ("input", "composite", "truth")}
+    found = {title: read_column(path, title) for title in ("input", "composite", "truth")}
     present = {title: column for title, column in found.items() if column is not None}
     return present if len(present) == len(found) else None

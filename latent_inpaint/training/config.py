@@ -69,8 +69,13 @@ def fail(error: Exception) -> None:
 
 def _named(error: Exception) -> Exception:
     """The cause of Hydra's InstantiationException, its message after the key; other errors as they are."""
+    from hydra.errors import InstantiationException
+
+    cause = error.__cause__
+    if not isinstance(error, InstantiationException) or not isinstance(cause, Exception):
+        return error
     key = re.search(r"^full_key: (\S+)$", str(error), re.MULTILINE)
-    return ValueError(f"{key[1]}: {error.__cause__}") if key and error.__cause__ else error
+    return ValueError(f"{key[1]}: {cause}") if key else cause
 
 
 def _decoder_channels(stages: Sequence[int], blocks: Sequence[int]) -> list[int]:

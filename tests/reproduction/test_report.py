@@ -149,11 +149,11 @@ def test_a_sheet_leaves_out_other_pictures(tmp_path, caplog):
     for name, shown in (("a", truth), ("b", truth), ("c", 1 - truth)):
         columns = {"input": shown, "composite": shown, "truth": shown}
         save_sheet(columns, tmp_path / name / "samples" / "step_0000002.png")
-    assert pictures_sheet({name: tmp_path / name for name in "abc"}) == pictures_sheet(
-        {name: tmp_path / name for name in "ab"}
-    )
+    assert pictures_sheet(
+        {name: tmp_path / name / "samples" / "step_0000002.png" for name in "abc"}
+    ) == pictures_sheet({name: tmp_path / name / "samples" / "step_0000002.png" for name in "ab"})
     assert "c: its samples show other pictures" in caplog.text
-    assert pictures_sheet({"d": tmp_path / "d"}) is None
+    assert pictures_sheet({"d": tmp_path / "d" / "step_0000002.png"}) is None
 
 
 def test_a_run_is_read_from_its_folder(row, finish, settings):
