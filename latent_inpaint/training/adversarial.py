@@ -15,6 +15,7 @@ from latent_inpaint.losses.adversarial_output import Space
 from latent_inpaint.models import LatentInpainter
 from latent_inpaint.training.base import OptimizerFactory, SchedulerFactory
 from latent_inpaint.training.inpainting import InpaintingTraining
+from latent_inpaint.training.last_phase import LastPhase
 
 
 class AdversarialTraining(InpaintingTraining):
@@ -39,6 +40,7 @@ class AdversarialTraining(InpaintingTraining):
         average: callback that averages the network's weights.
         rate_factors: of parts of the network; see `TrainingModule`.
         fixed_statistics_after: of the network; the discriminator's norms follow the batches.
+        last_phase: see `TrainingModule`; in it the discriminator rests.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class AdversarialTraining(InpaintingTraining):
         average: Callback | None = None,
         rate_factors: Mapping[str, float] | None = None,
         fixed_statistics_after: int | None = None,
+        last_phase: LastPhase | None = None,
     ) -> None:
         super().__init__(
             model=model,
@@ -67,6 +70,7 @@ class AdversarialTraining(InpaintingTraining):
             average=average,
             rate_factors=rate_factors,
             fixed_statistics_after=fixed_statistics_after,
+            last_phase=last_phase,
         )
         self.automatic_optimization = False
         self.discriminator = discriminator
@@ -97,7 +101,8 @@ class AdversarialTraining(InpaintingTraining):
         if self._scheduler is not None:
             self.lr_schedulers().step()  # type: ignore[union-attr, call-arg]
         self.discriminator.requires_grad_(True)
-        self._step_discriminator(outputs, discriminator)
+        if not self.in_last_phase:
+            self._step_discriminator(outputs, discriminator)
         self.count(batch)
 
     def _step_discriminator(self, outputs: AdversarialOutput, optimizer: Optimizer) -> None:

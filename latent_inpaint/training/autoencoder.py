@@ -3,54 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from latent_inpaint.data import Batch
-from latent_inpaint.losses.base import LossTerm, non_negative
+from latent_inpaint.losses.base import LossTerm
 from latent_inpaint.models import Autoencoder
 from latent_inpaint.training.base import OptimizerFactory, SchedulerFactory, TrainingModule
+from latent_inpaint.training.disturbances import Disturbance
 
 
+@dataclass(frozen=True)
 class Reconstruction:
-    """What the autoencoder makes of a batch: `.image` and `.prediction`, both `[B, 3, H, W]` in [0, 1].
+    """What the autoencoder makes of a batch; both `[B, 3, H, W]` in [0, 1].
 
-    Args:
-        model: the autoencoder.
-        image: pictures, `[B, 3, H, W]` in [0, 1].
-        latent_noise: see `with_noise`.
-        generator: of the noise; None: there is none.
+    Attributes:
+        image: the pictures.
+        prediction: what the decoder gave.
     """
 
-    def __init__(
-        self,
-        model: Autoencoder,
-        image: Tensor,
-        latent_noise: float = 0.0,
-        generator: torch.Generator | None = None,
-    ) -> None:
-        self.image = image
-        latent = model.encoder(image)
-        if generator is not None:
-            latent = with_noise(latent, latent_noise, generator)
-        self.prediction = model.decoder(latent)
-
-
-def with_noise(latent: Tensor, most: float, generator: torch.Generator) -> Tensor:
-    """A latent with normal noise, so that a decoder learns to read latents that are not exact.
-
-    Each picture draws how much: the noise's deviation is uniform between 0 and `most` times its channel's.
-
-    Args:
-        latent: `[B, C, h, w]`.
-        most: 0 adds nothing.
-        generator: on the CPU.
-    """
-    level = most * torch.rand(len(latent), 1, 1, 1, generator=generator)
-    noise = level * torch.randn(latent.shape, generator=generator)
-    return latent + latent.detach().std(dim=(0, 2, 3), keepdim=True) * noise.to(latent)
+    image: Tensor
+    prediction: Tensor
 
 
 class AutoencoderTraining(TrainingModule):
@@ -62,11 +38,7 @@ class AutoencoderTraining(TrainingModule):
         optimizer: makes the optimizer from the parameters.
         scheduler: makes the learning rate's schedule, advanced every step; None keeps the rate constant.
         gradient_clip: largest norm of the gradient; None for no limit.
-        latent_noise: largest deviation of the noise on the latents in training, as a share of each channel's
-            own: a refiner's latents will not be exact either. 0: none (the thesis).
-
-    Raises:
-        ValueError: latent_noise is negative or not finite.
+        disturbance: changes the latents in training; None: they are exact (the thesis).
     """
 
     def __init__(
@@ -76,20 +48,23 @@ class AutoencoderTraining(TrainingModule):
         optimizer: OptimizerFactory,
         scheduler: SchedulerFactory | None = None,
         gradient_clip: float | None = 1.0,
-        latent_noise: float = 0.0,
+        disturbance: Disturbance | None = None,
     ) -> None:
         super().__init__(model, losses, [""], optimizer, scheduler, gradient_clip)
-        self.latent_noise = non_negative("latent_noise", latent_noise)
+        self.disturbance = disturbance
 
     def outputs(self, batch: Batch) -> Reconstruction:
-        """The reconstruction of the whole pictures; masks play no part."""
+        """The reconstruction of the whole pictures; masks say at most where the latents are disturbed."""
         model: Autoencoder = self.model  # type: ignore[assignment]
-        if not self.latent_noise:
-            return Reconstruction(model, batch.image)
-        # of its own for each step and process, so that a resumed run draws what an uninterrupted one would
+        latent = model.encoder(batch.image)
+        if self.disturbance is not None:
+            latent = self.disturbance(latent, batch.mask, self._generator())
+        return Reconstruction(batch.image, model.decoder(latent))
+
+    def _generator(self) -> torch.Generator:
+        """Of its own for each step and process: a resumed run draws what an uninterrupted one would."""
         seeds = np.random.SeedSequence([torch.initial_seed(), self.images_seen, self.global_rank])
-        generator = torch.Generator().manual_seed(int(seeds.generate_state(1)[0]))
-        return Reconstruction(model, batch.image, self.latent_noise, generator)
+        return torch.Generator().manual_seed(int(seeds.generate_state(1)[0]))
 
     def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Log the mean PSNR in dB (data range 1) of single pictures; return the reconstructions."""

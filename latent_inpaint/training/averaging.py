@@ -41,6 +41,17 @@ class WeightEMA(WeightAveraging):
         self._batches: list[Batch] | None = None
         super().__init__(avg_fn=self._average)
 
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: Any, *rest: Any) -> None:
+        """Begin a last phase with the averaged weights and their statistics."""
+        if not pl_module.last_phase_begins:
+            return
+        assert self._average_model is not None
+        averaged: Any = self._average_model.module
+        if pl_module.global_step == pl_module.last_phase.after:  # not in a run that was resumed in it
+            self._set_statistics(trainer, pl_module)
+            pl_module.model.load_state_dict(averaged.model.state_dict())
+        averaged.begin_last_phase()
+
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *rest: Any) -> None:
         """Average; after the last step, before it is saved, also measure the statistics."""
         super().on_train_batch_end(trainer, pl_module, *rest)

@@ -17,8 +17,9 @@ from latent_inpaint.data import Batch
 from latent_inpaint.losses.base import LossTerm
 from latent_inpaint.losses.objective import NonFiniteLossError, Objective
 from latent_inpaint.models.parts import describe, describes
+from latent_inpaint.training.last_phase import LastPhase
+from latent_inpaint.training.rates import OptimizerFactory, RateFactors
 
-OptimizerFactory = Callable[[Iterable[nn.Parameter] | Iterable[dict[str, Any]]], Optimizer]
 SchedulerFactory = Callable[[Optimizer], LRScheduler]
 
 
@@ -34,10 +35,12 @@ class TrainingModule(pl.LightningModule):
         scheduler: makes the learning rate's schedule, advanced every step; None keeps the rate constant.
         gradient_clip: largest norm of the gradient; None for no limit.
         average: callback that averages the weights; None keeps them as the last step leaves them.
-        rate_factors: dotted name of a part of `model` → factor of its learning rate; of several that hold a
-            parameter the longest name counts. A schedule that sets rates itself (OneCycleLR) overrules it.
+        rate_factors: dotted name of a part of `model` → factor of its learning rate, see `RateFactors`. A
+            schedule that sets rates itself (OneCycleLR) overrules it.
         fixed_statistics_after: steps after which BatchNorm no longer follows the batches: what trains goes on
             with the running statistics of that step, as it is used later. None: it always follows them.
+        last_phase: what trains, and by which losses, in the last steps; None: the same to the end. In one
+            process only.
 
     Raises:
         ValueError: `trainable` or `rate_factors` names nothing that is there, a factor is not positive, or
@@ -55,6 +58,7 @@ class TrainingModule(pl.LightningModule):
         average: Callback | None = None,
         rate_factors: Mapping[str, float] | None = None,
         fixed_statistics_after: int | None = None,
+        last_phase: LastPhase | None = None,
     ) -> None:
         super().__init__()
         if fixed_statistics_after is not None and fixed_statistics_after < 0:
@@ -67,32 +71,32 @@ class TrainingModule(pl.LightningModule):
         self._average = average
         self._optimizer = optimizer
         self._scheduler = scheduler
-        self._rate_factors = dict(rate_factors or {})
         self._fixed_statistics_after = fixed_statistics_after
         self.statistics_fixed = False
-        self._freeze()
-        self._check_rate_factors()
+        self.last_phase = last_phase
+        self.in_last_phase = False
+        self._trained = self._trained_parameters()
+        self._rates = RateFactors(rate_factors or {}, self._trained)
 
-    def _freeze(self) -> None:
+    def _trained_parameters(self) -> list[str]:
+        """Names of the parameters that train in either phase; what trains in the first one is set to."""
+        parts = [] if self.last_phase is None else [self.last_phase.trainable]
+        names = {name for trainable in [*parts, self.trainable] for name in self._set_trainable(trainable)}
+        return [name for name, _ in self.model.named_parameters() if name in names]
+
+    def _set_trainable(self, parts: list[str]) -> list[str]:
+        """Let parts of the network train and freeze the rest; return the names of what trains."""
         modules = dict(self.model.named_modules())
-        unknown = [name for name in self.trainable if name not in modules]
-        if unknown or not self.trainable:
+        unknown = [name for name in parts if name not in modules]
+        if unknown or not parts:
             names = [name for name, _ in self.model.named_children()]
-            raise ValueError(
-                f"trainable must name parts of the network such as {names}, got {self.trainable}"
-            )
+            raise ValueError(f"trainable must name parts of the network such as {names}, got {parts}")
+        self.trainable = parts
         self.model.requires_grad_(False)
-        for name in self.trainable:
+        for name in parts:
             modules[name].requires_grad_(True)
         self.train(self.training)
-
-    def _check_rate_factors(self) -> None:
-        trained = [name for name, parameter in self.model.named_parameters() if parameter.requires_grad]
-        for part, factor in self._rate_factors.items():
-            if not factor > 0 or not any(_is_in(name, part) for name in trained):
-                raise ValueError(
-                    f"rate_factors must map parts that train to positive factors, got {part!r}: {factor}"
-                )
+        return [name for name, parameter in self.model.named_parameters() if parameter.requires_grad]
 
     def train(self, mode: bool = True) -> TrainingModule:
         """Set the trainable parts to train or eval mode; the frozen rest stays in eval mode."""
@@ -103,12 +107,44 @@ class TrainingModule(pl.LightningModule):
         return self
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """Fix the BatchNorm statistics, if it is time."""
+        """Begin the last phase and fix the BatchNorm statistics, if it is time."""
+        if self.last_phase_begins:
+            self.begin_last_phase()
+            if self.trainer._results is not None:  # Lightning would log the first phase's last values on
+                self.trainer._results.clear()
         after = self._fixed_statistics_after
         self.statistics_fixed = after is not None and self.global_step >= after
         if self.statistics_fixed:
             for norm in batch_norms(self.model):
                 norm.eval()
+
+    @property
+    def last_phase_begins(self) -> bool:
+        """Whether the next step is the first of the last phase, or of a run that was resumed in it."""
+        due = self.last_phase is not None and self.global_step >= self.last_phase.after
+        return due and not self.in_last_phase
+
+    def begin_last_phase(self) -> None:
+        """Train what the last phase names from here on, by its losses."""
+        assert self.last_phase is not None
+        self.in_last_phase = True
+        self._set_trainable(self.last_phase.trainable)
+
+    @property
+    def current_objective(self) -> Objective:
+        """The objective of this step."""
+        return self.last_phase.objective if self.last_phase and self.in_last_phase else self.objective
+
+    def on_fit_start(self) -> None:
+        """Refuse a last phase in several processes.
+
+        Raises:
+            ValueError: gradients of what was frozen at the start would not be exchanged.
+        """
+        if self.last_phase is not None and self.trainer.world_size > 1:
+            raise ValueError(
+                "training.last_phase needs one process; train its part in a second run: init_from=RUN"
+            )
 
     def outputs(self, batch: Batch) -> Any:
         """What the loss terms look at; stages define it."""
@@ -123,7 +159,7 @@ class TrainingModule(pl.LightningModule):
     def objective_value(self, outputs: Any, batch: Batch) -> Tensor:
         """The objective, logged term by term; where a term is not finite, the batch is kept on the disk."""
         try:
-            total, terms = self.objective(outputs)
+            total, terms = self.current_objective(outputs)
         except NonFiniteLossError as error:
             error.args = (f"{error}; at step {self.global_step}; the batch is kept in {self._keep(batch)}",)
             raise
@@ -166,19 +202,9 @@ class TrainingModule(pl.LightningModule):
         return [] if self._average is None else [self._average]
 
     def model_optimizer(self) -> Optimizer:
-        """The optimizer over the trainable parameters, one group for each factor of the learning rate."""
-        groups: dict[float, list[nn.Parameter]] = {}
-        for name, parameter in self.model.named_parameters():
-            if parameter.requires_grad:
-                groups.setdefault(self._rate_factor(name), []).append(parameter)
-        optimizer = self._optimizer([{"params": group} for group in groups.values()])
-        for group, factor in zip(optimizer.param_groups, groups):
-            group["lr"] *= factor
-        return optimizer
-
-    def _rate_factor(self, parameter: str) -> float:
-        parts = [part for part in self._rate_factors if _is_in(parameter, part)]
-        return self._rate_factors[max(parts, key=len)] if parts else 1.0
+        """The optimizer over all that trains at some step, one group for each factor of the learning rate."""
+        parameters = dict(self.model.named_parameters())
+        return self._rates.optimizer(self._optimizer, {name: parameters[name] for name in self._trained})
 
     def configure_optimizers(self) -> Any:
         """The optimizer over the trainable parameters, and only those."""
@@ -214,8 +240,3 @@ class TrainingModule(pl.LightningModule):
 def batch_norms(model: nn.Module) -> list[nn.BatchNorm2d | nn.SyncBatchNorm]:
     """The network's BatchNorm layers, frozen or not, of one process or synchronised."""
     return [module for module in model.modules() if isinstance(module, (nn.BatchNorm2d, nn.SyncBatchNorm))]
-
-
-def _is_in(parameter: str, part: str) -> bool:
-    """Whether a parameter belongs to a part of the network, both by their dotted names."""
-    return not part or parameter.startswith(f"{part}.")

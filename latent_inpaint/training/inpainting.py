@@ -26,7 +26,7 @@ class InpaintingTraining(TrainingModule):
     def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Log SSIM, PSNR and L1 in the hole on held-out pictures, and the terms; return the composites."""
         outputs = self.outputs(batch)
-        _, terms = self.objective(outputs)
+        _, terms = self.current_objective(outputs)
         values = terms | batch_metrics(outputs.composite, batch.image, batch.mask)
         self.log_validation(values, batch.image.shape[0])
         return outputs.composite
