@@ -70,7 +70,7 @@ def test_refuses_rate_factors(compose, factors):
         modules(compose, "latent_control", f"training.rate_factors={factors}")
 
 
-@pytest.mark.parametrize("experiment", ["latent_control", "latent_control_plus"])
+@pytest.mark.parametrize("experiment", ["latent_control", "latent_control_sharp"])
 def test_batch_norm_keeps_its_statistics_from_a_step_on(compose, experiment, monkeypatch):
     """With validations and a moving average in between; the weights go on learning."""
     monkeypatch.setattr("latent_inpaint.training.run.evaluate", lambda *_: None)

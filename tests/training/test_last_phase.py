@@ -28,7 +28,7 @@ def trained(compose, monkeypatch):
 
 
 @pytest.mark.parametrize("average", ["", "null"])
-@pytest.mark.parametrize("experiment", ["latent_control", "latent_control_plus"])
+@pytest.mark.parametrize("experiment", ["latent_control", "latent_control_sharp"])
 def test_only_the_decoder_trains_and_the_refiner_is_the_averaged_one(experiment, average, trained):
     options = [f"training.average={average}"] if average else []
     before, _ = trained(experiment, "before", 3, *options)
