@@ -25,7 +25,7 @@ SETTINGS: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": "reproductio
 SETTINGS |= {"axes.grid": True, "grid.color": "#e6e8ec", "axes.spines.top": False, "axes.spines.right": False}
 
 
-def curves_svg(results: Results, column: Column, rows: Sequence[Row]) -> bytes | None:
+def curves_svg(results: Results, column: Column, rows: Sequence[Row], until: int) -> bytes | None:
     """A figure of two panels as SVG; None where no row has a curve of the metric.
 
     A line is the mean over a row's seeds that trained longest, the band around it reaches from the lowest to
@@ -35,12 +35,13 @@ def curves_svg(results: Results, column: Column, rows: Sequence[Row]) -> bytes |
         results: of all rows.
         column: the metric.
         rows: what is drawn; each keeps its colour whichever of them have results.
+        until: the last step that is drawn.
     """
     with matplotlib.rc_context(SETTINGS):
         figure = Figure(figsize=(9.6, 3.6), layout="constrained")
         panels = figure.subplots(1, 2, sharey=True)
         drawn = [
-            _draw(panels, results.of(row.name), column.key, row.name, COLOURS[i % len(COLOURS)], row.lite0)
+            _draw(panels, results.of(row.name), column.key, until, row, COLOURS[i % len(COLOURS)])
             for i, row in enumerate(rows)
         ]
         if not any(drawn):
@@ -55,11 +56,12 @@ def curves_svg(results: Results, column: Column, rows: Sequence[Row]) -> bytes |
 
 
 def _draw(
-    panels: Sequence[Axes], found: Sequence[Result], metric: str, name: str, colour: object, dashed: bool
+    panels: Sequence[Axes], found: Sequence[Result], metric: str, until: int, row: Row, colour: object
 ) -> bool:
     longest = max((result.steps for result in found), default=0)
     there = [r.curves for r in found if r.steps == longest and metric in r.curves.values]
-    shared = sorted(set.intersection(*(set(curves.steps) for curves in there))) if there else []
+    trained = set.intersection(*(set(curves.steps) for curves in there)) if there else set()
+    shared = sorted(step for step in trained if step <= until)
     if not shared:
         return False
     at = [[curves.steps.index(step) for step in shared] for curves in there]
@@ -67,7 +69,7 @@ def _draw(
     times = [[curves.seconds[i] for i in chosen] for curves, chosen in zip(there, at)]
     middle, seconds = (_means(series) for series in (seeds, times))
     for panel, xs in zip(panels, (shared, seconds)):
-        panel.plot(xs, middle, color=colour, linestyle="--" if dashed else "-", linewidth=1.4, label=name)
+        panel.plot(xs, middle, color=colour, linestyle="--" if row.lite0 else "-", linewidth=1.4, label=row.name)
         if len(seeds) > 1:
             low, high = ([end(values) for values in zip(*seeds)] for end in (min, max))
             panel.fill_between(xs, low, high, color=colour, alpha=0.15, linewidth=0)

@@ -177,8 +177,9 @@ def _curves(results: Results) -> list[Picture]:
     for figure in dict.fromkeys(row.figure for row in results.rows):
         own = [row for row in results.rows if row.figure == figure]
         rows = [row for row in results.rows if row in own or row.name in {one.against for one in own}]
+        ends = [end for row in own if (end := results.last_step(row.name)) is not None]
         for column in (by_key[key] for key in DRAWN):
-            content = curves_svg(results, column, rows)
+            content = curves_svg(results, column, rows, until=max(ends, default=0))
             if content:
                 title = f"{column.title} of the held-out pictures while training"
                 drawn.append(Picture(f"{figure}_{column.key}.svg", title, content))

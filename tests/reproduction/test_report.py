@@ -196,10 +196,11 @@ def test_a_begun_run_without_a_validation_has_no_results(row, finish, settings):
 def test_curves_draw_a_line_a_row_and_dash_the_biased_ones(rows, result):
     results = Results(rows, [result("baseline", seed, [60 + seed, 50]) for seed in (0, 1)] + [result("lama")])
     column = next(column for column in measured_columns(results) if column.key == "fd_lite0")
-    drawn = curves_svg(results, column, rows).decode()
+    drawn = curves_svg(results, column, rows, until=10**6).decode()
     assert "seconds of computing on one core" in drawn and ">baseline</text>" in drawn
     assert drawn.count("stroke-dasharray: 5.18") == 3  # two panels and the legend
-    assert curves_svg(Results(rows, []), column, rows) is None
+    assert curves_svg(Results(rows, []), column, rows, until=10**6) is None
+    assert curves_svg(results, column, rows, until=0) is None
 
 
 def test_a_figure_of_its_own_shows_the_row_it_is_against(row, result):

@@ -69,6 +69,7 @@ def test_mistakes_in_the_file_are_named(tmp_path, entry, message):
 def test_every_row_can_be_built_at_another_width(name, settings):
     row = next(row for row in read_rows_file(ROOT / "conf" / "reproduction.yaml") if row.name == name)
     names = ["data_name=folder", "masks_name=thick"]  # which Hydra knows in a run of its own
-    cfg = composed(ROOT / "conf", [*settings.overrides(Run(row, 0)), *names])
+    short = ["autoencoder.max_steps=2"]
+    cfg = composed(ROOT / "conf", [*settings.overrides(Run(row, 0)), *names, *short])
     model = build_model(cfg, instantiate(cfg.data), resume=None)
     assert instantiate(cfg.training, model=model, losses=cfg.losses).objective.terms
