@@ -69,7 +69,9 @@ def _draw(
     times = [[curves.seconds[i] for i in chosen] for curves, chosen in zip(there, at)]
     middle, seconds = (_means(series) for series in (seeds, times))
     for panel, xs in zip(panels, (shared, seconds)):
-        panel.plot(xs, middle, color=colour, linestyle="--" if row.lite0 else "-", linewidth=1.4, label=row.name)
+        panel.plot(
+            xs, middle, color=colour, linestyle="--" if row.lite0 else "-", linewidth=1.4, label=row.name
+        )
         if len(seeds) > 1:
             low, high = ([end(values) for values in zip(*seeds)] for end in (min, max))
             panel.fill_between(xs, low, high, color=colour, alpha=0.15, linewidth=0)

@@ -47,7 +47,7 @@ class WeightEMA(WeightAveraging):
             return
         assert self._average_model is not None
         averaged: Any = self._average_model.module
-        if pl_module.global_step == pl_module.last_phase.after:  # not in a run that was resumed in it
+        if not pl_module.resumed_in_last_phase:
             self._set_statistics(trainer, pl_module)
             pl_module.model.load_state_dict(averaged.model.state_dict())
         averaged.begin_last_phase()

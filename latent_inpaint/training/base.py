@@ -18,7 +18,7 @@ from latent_inpaint.losses.base import LossTerm
 from latent_inpaint.losses.objective import NonFiniteLossError, Objective
 from latent_inpaint.models.parts import describe, describes
 from latent_inpaint.training.last_phase import LastPhase
-from latent_inpaint.training.rates import OptimizerFactory, RateFactors
+from latent_inpaint.training.rates import OptimizerFactory, RateFactors, grouped_optimizer, is_in
 
 SchedulerFactory = Callable[[Optimizer], LRScheduler]
 
@@ -43,8 +43,8 @@ class TrainingModule(pl.LightningModule):
             process only.
 
     Raises:
-        ValueError: `trainable` or `rate_factors` names nothing that is there, a factor is not positive, or
-            `fixed_statistics_after` is negative.
+        ValueError: `trainable`, `last_phase.trainable` or `rate_factors` names nothing that is there, a
+            factor is not positive, or `fixed_statistics_after` is negative.
     """
 
     def __init__(
@@ -72,31 +72,31 @@ class TrainingModule(pl.LightningModule):
         self._optimizer = optimizer
         self._scheduler = scheduler
         self._fixed_statistics_after = fixed_statistics_after
-        self.statistics_fixed = False
         self.last_phase = last_phase
         self.in_last_phase = False
-        self._trained = self._trained_parameters()
-        self._rates = RateFactors(rate_factors or {}, self._trained)
+        self.resumed_in_last_phase = False
+        trained = self._names_in("trainable", self.trainable)
+        phase = [] if last_phase is None else self._names_in("last_phase.trainable", last_phase.trainable)
+        self._last_phase_only = {name for name in phase if name not in trained}
+        self._rates = RateFactors(rate_factors or {}, {*trained, *phase})
+        self._set_trainable(self.trainable)
 
-    def _trained_parameters(self) -> list[str]:
-        """Names of the parameters that train in either phase; what trains in the first one is set to."""
-        parts = [] if self.last_phase is None else [self.last_phase.trainable]
-        names = {name for trainable in [*parts, self.trainable] for name in self._set_trainable(trainable)}
-        return [name for name, _ in self.model.named_parameters() if name in names]
-
-    def _set_trainable(self, parts: list[str]) -> list[str]:
-        """Let parts of the network train and freeze the rest; return the names of what trains."""
+    def _names_in(self, argument: str, parts: list[str]) -> list[str]:
+        """Names of the parameters in parts of the network."""
         modules = dict(self.model.named_modules())
-        unknown = [name for name in parts if name not in modules]
-        if unknown or not parts:
+        if not parts or any(part not in modules for part in parts):
             names = [name for name, _ in self.model.named_children()]
-            raise ValueError(f"trainable must name parts of the network such as {names}, got {parts}")
+            raise ValueError(f"{argument} must name parts of the network such as {names}, got {parts}")
+        named = [name for name, _ in self.model.named_parameters()]
+        return [name for name in named if any(is_in(name, part) for part in parts)]
+
+    def _set_trainable(self, parts: list[str]) -> None:
+        """Let parts of the network train and freeze the rest."""
         self.trainable = parts
         self.model.requires_grad_(False)
         for name in parts:
-            modules[name].requires_grad_(True)
+            self.model.get_submodule(name).requires_grad_(True)
         self.train(self.training)
-        return [name for name, parameter in self.model.named_parameters() if parameter.requires_grad]
 
     def train(self, mode: bool = True) -> TrainingModule:
         """Set the trainable parts to train or eval mode; the frozen rest stays in eval mode."""
@@ -112,11 +112,19 @@ class TrainingModule(pl.LightningModule):
             self.begin_last_phase()
             if self.trainer._results is not None:  # Lightning would log the first phase's last values on
                 self.trainer._results.clear()
-        after = self._fixed_statistics_after
-        self.statistics_fixed = after is not None and self.global_step >= after
-        if self.statistics_fixed:
+        if self._statistics_fixed(self.global_step):
             for norm in batch_norms(self.model):
                 norm.eval()
+
+    @property
+    def statistics_fixed(self) -> bool:
+        """Whether BatchNorm kept its statistics in the step before this one."""
+        return self._statistics_fixed(self.global_step - 1)
+
+    def _statistics_fixed(self, step: int) -> bool:
+        if self.in_last_phase and self.last_phase is not None and self.last_phase.fixed_statistics:
+            return True
+        return self._fixed_statistics_after is not None and step >= self._fixed_statistics_after
 
     @property
     def last_phase_begins(self) -> bool:
@@ -134,17 +142,6 @@ class TrainingModule(pl.LightningModule):
     def current_objective(self) -> Objective:
         """The objective of this step."""
         return self.last_phase.objective if self.last_phase and self.in_last_phase else self.objective
-
-    def on_fit_start(self) -> None:
-        """Refuse a last phase in several processes.
-
-        Raises:
-            ValueError: gradients of what was frozen at the start would not be exchanged.
-        """
-        if self.last_phase is not None and self.trainer.world_size > 1:
-            raise ValueError(
-                "training.last_phase needs one process; train its part in a second run: init_from=RUN"
-            )
 
     def outputs(self, batch: Batch) -> Any:
         """What the loss terms look at; stages define it."""
@@ -203,8 +200,15 @@ class TrainingModule(pl.LightningModule):
 
     def model_optimizer(self) -> Optimizer:
         """The optimizer over all that trains at some step, one group for each factor of the learning rate."""
-        parameters = dict(self.model.named_parameters())
-        return self._rates.optimizer(self._optimizer, {name: parameters[name] for name in self._trained})
+        late = self._last_phase_only
+        trains = {n: p for n, p in self.model.named_parameters() if p.requires_grad or n in late}
+        return grouped_optimizer(self._optimizer, trains, self._rate_factor)
+
+    def _rate_factor(self, parameter: str) -> float:
+        factor = self._rates.of(parameter)
+        if self.last_phase is not None and parameter in self._last_phase_only:
+            return factor * self.last_phase.rate_factor
+        return factor
 
     def configure_optimizers(self) -> Any:
         """The optimizer over the trainable parameters, and only those."""
@@ -217,6 +221,7 @@ class TrainingModule(pl.LightningModule):
         """Add what an exact continuation and `latent_inpaint.load` need."""
         checkpoint["model_description"] = describe(self.model)
         checkpoint["images_seen"] = self.images_seen
+        checkpoint["in_last_phase"] = self.in_last_phase
         checkpoint["torch_rng_state"] = torch.get_rng_state()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -228,6 +233,7 @@ class TrainingModule(pl.LightningModule):
         if not describes(checkpoint.get("model_description"), self.model):
             raise ValueError("resume: the checkpoint is of another network than the configured one")
         self.images_seen = checkpoint["images_seen"]
+        self.resumed_in_last_phase = checkpoint.get("in_last_phase", False)
         self._rng_state = checkpoint["torch_rng_state"]
 
     def on_train_start(self) -> None:

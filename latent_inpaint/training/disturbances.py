@@ -13,8 +13,6 @@ from torch import Tensor
 from latent_inpaint.losses.base import non_negative
 from latent_inpaint.losses.latent_weights import HoleWeights
 
-DAMAGE = HoleWeights(hole_weight=1, known_weight=0)
-
 
 class Disturbance(Protocol):
     """Changes latents; the decoder still has to give the true picture."""
@@ -59,18 +57,20 @@ class LatentMixture:
 
     Args:
         most: largest share, in [0, 1].
+        receptive_field: side in pixels of what a latent position sees, odd; see `hole_at_latent`.
 
     Raises:
-        ValueError: most is outside [0, 1].
+        ValueError: most is outside [0, 1], or receptive_field even or below 1.
     """
 
-    def __init__(self, most: float) -> None:
+    def __init__(self, most: float, receptive_field: int = 21) -> None:
         self.most = _share("most", most)
+        self._damage = HoleWeights(hole_weight=1, known_weight=0, receptive_field=receptive_field)
 
     def __call__(self, latent: Tensor, mask: Tensor, generator: torch.Generator) -> Tensor:
         """See `Disturbance`; a batch of one picture is not changed."""
         share = self.most * torch.rand(len(latent), 1, 1, 1, generator=generator)
-        damage = DAMAGE(mask, (latent.shape[-2], latent.shape[-1]))
+        damage = self._damage(mask, (latent.shape[-2], latent.shape[-1]))
         return torch.lerp(latent, latent.detach().roll(1, dims=0), share.to(latent) * damage.to(latent))
 
 

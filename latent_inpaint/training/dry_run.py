@@ -63,11 +63,14 @@ def dry_run(cfg: DictConfig) -> str:
     """What `cfg` would cost, as text; stage 1 where that is all it describes."""
     cost = step_cost(cfg)
     title = f"{cfg.experiment_name}: {cfg.data.size}², batch {cost.batch_size}, {cfg.trainer.precision}"
-    return "\n".join([title, *_lines(cost)])
+    lines = [title, *_lines(cost)]
+    if cfg.training is not None and cfg.training.get("last_phase") is not None:
+        lines += ["in its last phase", *_lines(step_cost(cfg, last_phase=True))]
+    return "\n".join(lines)
 
 
-def step_cost(cfg: DictConfig) -> StepCost:
-    """Cost of a training step of `cfg`.
+def step_cost(cfg: DictConfig, last_phase: bool = False) -> StepCost:
+    """Cost of a training step of `cfg`, or of one of its last phase.
 
     Raises:
         ValueError: a precision that is not known here.
@@ -78,6 +81,8 @@ def step_cost(cfg: DictConfig) -> StepCost:
     data = cfg.data if cfg.training is not None else autoencoder_data(cfg)
     size, batch_size = data.size, data.batch_size
     module = training_module(cfg)
+    if last_phase:
+        module.begin_last_phase()
     state = _optimizer_tensors(module)
     mode = FakeTensorMode(allow_non_fake_inputs=True)  # networks of losses hide in lists
     empty(module, mode)
@@ -136,7 +141,7 @@ def _measure(
 def _step(module: TrainingModule, batch: Batch, meter: StepMeter, dtype: torch.dtype | None) -> int:
     """One step as Lightning makes it, all but the optimizers' own; returns the bytes the graph keeps."""
     with torch.autocast("cpu", dtype) if dtype else nullcontext():
-        if isinstance(module, AdversarialTraining):
+        if isinstance(module, AdversarialTraining) and not module.in_last_phase:
             return _adversarial_step(module, batch, meter)
         total = _total(module, module.outputs(batch))
     kept = meter.live
@@ -162,7 +167,7 @@ def _adversarial_step(module: AdversarialTraining, batch: Batch, meter: StepMete
 
 def _total(module: TrainingModule, outputs: Any) -> Tensor:
     """The objective without its check for NaN, which needs contents."""
-    terms: Any = [term for term in module.objective.terms.values() if term.weight]
+    terms: Any = [term for term in module.current_objective.terms.values() if term.weight]
     return torch.stack([term.weight * term(outputs) for term in terms]).sum()
 
 

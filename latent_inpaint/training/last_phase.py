@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 
 from torch import nn
@@ -19,15 +20,28 @@ class LastPhase(nn.Module):
         after: steps before it, at least 1.
         trainable: dotted names of the parts that train in it; the rest is frozen.
         losses: its terms by name, each with its weight.
+        rate_factor: of the learning rate of those parts that train in it alone, above 0.
+        fixed_statistics: BatchNorm keeps its statistics in it, as in use.
 
     Raises:
-        ValueError: `after` is below 1, or the losses have no term of positive weight.
+        ValueError: `after` is below 1, `rate_factor` not above 0, or no loss has a positive weight.
     """
 
-    def __init__(self, after: int, trainable: Iterable[str], losses: Mapping[str, LossTerm]) -> None:
+    def __init__(
+        self,
+        after: int,
+        trainable: Iterable[str],
+        losses: Mapping[str, LossTerm],
+        rate_factor: float = 1.0,
+        fixed_statistics: bool = True,
+    ) -> None:
         super().__init__()
         if after < 1:
             raise ValueError(f"last_phase.after must be at least 1, got {after}")
+        if not 0 < rate_factor < math.inf:
+            raise ValueError(f"last_phase.rate_factor must be above 0 and finite, got {rate_factor}")
         self.after = after
         self.trainable = list(trainable)
         self.objective = Objective(losses)
+        self.rate_factor = rate_factor
+        self.fixed_statistics = fixed_statistics

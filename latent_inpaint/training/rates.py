@@ -25,7 +25,7 @@ class RateFactors:
 
     def __init__(self, factors: Mapping[str, float], trained: Collection[str]) -> None:
         for part, factor in factors.items():
-            if not factor > 0 or not any(_is_in(name, part) for name in trained):
+            if not factor > 0 or not any(is_in(name, part) for name in trained):
                 raise ValueError(
                     f"rate_factors must map parts that train to positive factors, got {part!r}: {factor}"
                 )
@@ -33,19 +33,29 @@ class RateFactors:
 
     def of(self, parameter: str) -> float:
         """The factor of a parameter, by its dotted name."""
-        parts = [part for part in self._factors if _is_in(parameter, part)]
+        parts = [part for part in self._factors if is_in(parameter, part)]
         return self._factors[max(parts, key=len)] if parts else 1.0
 
-    def optimizer(self, make: OptimizerFactory, parameters: Mapping[str, nn.Parameter]) -> Optimizer:
-        """An optimizer of named parameters, one group for each factor."""
-        groups: dict[float, list[nn.Parameter]] = {}
-        for name, parameter in parameters.items():
-            groups.setdefault(self.of(name), []).append(parameter)
-        optimizer = make([{"params": group} for group in groups.values()])
-        for group, factor in zip(optimizer.param_groups, groups, strict=True):
-            group["lr"] *= factor
-        return optimizer
+
+def grouped_optimizer(
+    make: OptimizerFactory, parameters: Mapping[str, nn.Parameter], factor: Callable[[str], float]
+) -> Optimizer:
+    """An optimizer of named parameters, one group for each factor of the learning rate.
+
+    Args:
+        make: makes the optimizer.
+        parameters: by their names.
+        factor: of a parameter, by its name.
+    """
+    groups: dict[float, list[nn.Parameter]] = {}
+    for name, parameter in parameters.items():
+        groups.setdefault(factor(name), []).append(parameter)
+    optimizer = make([{"params": group} for group in groups.values()])
+    for group, its_factor in zip(optimizer.param_groups, groups, strict=True):
+        group["lr"] *= its_factor
+    return optimizer
 
 
-def _is_in(parameter: str, part: str) -> bool:
+def is_in(parameter: str, part: str) -> bool:
+    """Whether a parameter belongs to a part of the network, both by their dotted names."""
     return not part or parameter.startswith(f"{part}.")

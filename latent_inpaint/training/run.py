@@ -81,7 +81,7 @@ def train(cfg: DictConfig) -> Path:
 
 def train_inpainting(cfg: DictConfig, datamodule: Any, run: Path, resume: Path | None) -> None:
     """Stage 2, after stage 1 where its weights are missing, into the run's folder."""
-    Objective(instantiate(cfg.losses))  # before stage 1: what is wrong with a term shows now
+    _check(cfg)  # before stage 1: what is wrong shows now
     model = build_model(cfg, datamodule, resume)
     module = instantiate(cfg.training, model=model, losses=cfg.losses)
     if cfg.init_from is not None:
@@ -92,6 +92,24 @@ def train_inpainting(cfg: DictConfig, datamodule: Any, run: Path, resume: Path |
         if last.is_file():  # a run that is resumed after its last step does not hold the averaged weights
             load_weights(model, network_weights(last), str(last))
         save_model(model, run / "model", card=run_card(cfg))
+
+
+def _check(cfg: DictConfig) -> None:
+    """Refuse loss terms that cannot be made, and a last phase where it cannot be.
+
+    Raises:
+        ValueError: in several processes gradients of what is frozen at first would not be exchanged.
+    """
+    Objective(instantiate(cfg.losses))
+    phase = instantiate(cfg.training.get("last_phase"))
+    if phase is None:
+        return
+    if n_processes() > 1:
+        raise ValueError(
+            "training.last_phase: needs one process; train its parts in a second run, with init_from=RUN"
+        )
+    if phase.after >= cfg.trainer.max_steps:
+        log.warning("training.last_phase begins after %d steps: this run ends before", phase.after)
 
 
 def evaluate(cfg: DictConfig, datamodule: Any, suite: Any, run: Path) -> None:
@@ -126,6 +144,8 @@ def autoencoder_recipe(cfg: DictConfig, datamodule: Any) -> dict[str, Any]:
     stage.pop("checkpoint")
     trainer = {key: cfg.trainer.get(key) for key in ("precision", "accumulate_grad_batches")}
     recipe = {"autoencoder": stage, "data": datamodule.fingerprint(), "trainer": trainer, "seed": cfg.seed}
+    if cfg.autoencoder.training.get("disturbance") is not None:  # it may look at the masks
+        recipe["masks"] = OmegaConf.to_container(cfg.data.train_masks, resolve=True)
     return recipe if n_processes() == 1 else recipe | {"processes": n_processes()}
 
 

@@ -214,6 +214,16 @@ def test_a_figure_of_its_own_shows_the_row_it_is_against(row, result):
     assert shown == ["a", "c"]
 
 
+def test_a_figure_ends_where_its_own_rows_do(row, result):
+    rows = [row("a"), row("c", against="a", figure="changes")]
+    results = Results(rows, [result("a", fd=[60, 50, 40, 30]), result("c")])
+    pictures = {p.path: p.content.decode() for p in report(results).pictures()}
+    assert (
+        ">80</text>" in pictures["curves_fd_lite0.svg"]
+        and ">80</text>" not in pictures["changes_fd_lite0.svg"]
+    )
+
+
 def test_a_table_without_published_numbers_says_what_changes(row, result):
     rows = [row("a"), row("b", against="a", table="Changes"), row("c", against="a", table="Changes")]
     results = Results(rows, [result("a"), result("b", fd=[60, 44], second=0.6)])
