@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import torch
@@ -96,7 +96,7 @@ def describes(description: Any, network: nn.Module) -> bool:
 def _describe_value(value: Any) -> Any:
     if isinstance(value, nn.Module):
         return describe(value)
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, Sequence) and not isinstance(value, str):
         return [_describe_value(item) for item in value]
     if value is None or isinstance(value, (bool, int, float, str)):
         return value

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 
 def register_resolvers() -> None:
@@ -78,14 +78,14 @@ def _named(error: Exception) -> Exception:
     return ValueError(f"{key[1]}: {cause}") if key else cause
 
 
-def _decoder_channels(stages: Sequence[int], blocks: Sequence[int]) -> list[int]:
+def _decoder_channels(stages: Sequence[int], blocks: Sequence[int]) -> ListConfig:
     """Channels after blocks of our decoder, whose encoder's stages have `stages` channels."""
     if OmegaConf.is_dict(stages):
         raise ValueError("training.discriminator.channels: give those of the decoder's blocks, as a list")
     if any(not 0 <= block < len(stages) - 1 for block in blocks):
         raise ValueError(f"blocks must be in 0..{len(stages) - 2}, the decoder's, got {list(blocks)}")
-    return [stages[-2 - block] for block in blocks]
+    return OmegaConf.create([stages[-2 - block] for block in blocks])
 
 
-def _stage_channels(ngf: int, n_downsampling: int, max_channels: int = 1024) -> list[int]:
-    return [min(max_channels, ngf * 2**i) for i in range(n_downsampling + 1)]
+def _stage_channels(ngf: int, n_downsampling: int, max_channels: int = 1024) -> ListConfig:
+    return OmegaConf.create([min(max_channels, ngf * 2**i) for i in range(n_downsampling + 1)])

@@ -68,7 +68,10 @@ def test_a_failed_write_keeps_the_previous_checkpoint(tmp_path, monkeypatch):
     assert [p.name for p in tmp_path.iterdir()] == ["last.ckpt"]
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["+experiment=latent_control", "--cfg", "job"]])
+JOB = ["+experiment=latent_control_sharp", "--cfg", "job"]
+
+
+@pytest.mark.parametrize("arguments", [["--help"], JOB, [*JOB, "--resolve"]])
 def test_help_and_cfg_import_nothing_heavy(arguments):
     """Answering must not wait for torch: the entry imports heavy packages when the run starts."""
     script = (
