@@ -208,7 +208,7 @@ NOTES = (
     "stand beside FD-lite0 and PD-lite0, which are other measures. Compare changes, not values.",
     "± is the standard deviation over seeds (n − 1). A seed decides on the order of the pictures, the first "
     "weights of what is trained, and the masks of training and of evaluation; rows are compared within a "
-    "seed. All rows and seeds use one autoencoder, but for the rows whose change is another one.",
+    "seed. All rows and seeds use one autoencoder, but for the rows whose titles name another one.",
     "Seconds are of computing on one core: the training process's processor time, one thread. Validations, "
     "the process that reads pictures, and the autoencoder's training are not counted.",
     "† trained on EfficientNet-Lite0's features, which FD-lite0 and PD-lite0 measure with: their low values "
