@@ -26,23 +26,23 @@ class Objective(nn.Module):
 
     Args:
         terms: the terms by name; `None` leaves one out: so a configuration drops an inherited term.
+        key: where they stand in the configuration, for errors.
 
     Raises:
         ValueError: a term is no LossTerm, or there is none of positive weight.
     """
 
-    def __init__(self, terms: Mapping[str, LossTerm | None]) -> None:
+    def __init__(self, terms: Mapping[str, LossTerm | None], key: str = "losses") -> None:
         super().__init__()
+        self.key = key
         for name, term in terms.items():
             if term is not None and not isinstance(term, LossTerm):
                 kind = type(term).__name__
-                raise ValueError(
-                    f"losses.{name}: expected a LossTerm or null, got {kind}: has it a _target_?"
-                )
+                raise ValueError(f"{key}.{name}: expected a LossTerm or null, got {kind}: has it a _target_?")
         self.terms = nn.ModuleDict({name: term for name, term in terms.items() if term is not None})
         if not any(term.weight for term in self.terms.values()):
             raise ValueError(
-                f"terms: an objective needs a term of positive weight, got {sorted(terms) or 'no term'}"
+                f"{key}: an objective needs a term of positive weight, got {sorted(terms) or 'no term'}"
             )
 
     def forward(self, output: InpaintingOutput) -> tuple[Tensor, dict[str, Tensor]]:
@@ -54,7 +54,8 @@ class Objective(nn.Module):
             NonFiniteLossError: a term is NaN or infinite.
             ValueError: a term cannot be computed; the message begins with its name.
         """
-        values = {name: _value(name, term, output) for name, term in self.terms.items() if term.weight}
+        named = {name: term for name, term in self.terms.items() if term.weight}
+        values = {name: _value(f"{self.key}.{name}", term, output) for name, term in named.items()}
         for name, value in values.items():
             if not torch.isfinite(value):
                 raise NonFiniteLossError(name, value.item())
@@ -62,8 +63,8 @@ class Objective(nn.Module):
         return total, {name: value.detach() for name, value in values.items()}
 
 
-def _value(name: str, term: nn.Module, output: InpaintingOutput) -> Any:
+def _value(key: str, term: nn.Module, output: InpaintingOutput) -> Any:
     try:
         return term(output)
     except ValueError as error:
-        raise ValueError(f"losses.{name}: {error}") from error
+        raise ValueError(f"{key}: {error}") from error

@@ -1,4 +1,4 @@
-"""BatchNorm folded into the convolution before it, wherever its statistics are fixed (eval mode)."""
+"""BatchNorm: where a network has it, and folded into the convolution before it in eval mode."""
 
 from __future__ import annotations
 
@@ -25,3 +25,8 @@ def conv_norm(conv: nn.Conv2d, norm: nn.BatchNorm2d, x: Tensor) -> Tensor:
     if norm.training:
         return norm(conv(x))
     return conv._conv_forward(x, *folded(conv, norm))
+
+
+def batch_norms(model: nn.Module) -> list[nn.BatchNorm2d | nn.SyncBatchNorm]:
+    """The network's BatchNorm layers, frozen or not, of one process or synchronised."""
+    return [module for module in model.modules() if isinstance(module, (nn.BatchNorm2d, nn.SyncBatchNorm))]

@@ -10,7 +10,7 @@ from pytorch_lightning.callbacks import WeightAveraging
 from torch import Tensor
 
 from latent_inpaint.data import Batch
-from latent_inpaint.training.base import batch_norms
+from latent_inpaint.models.norm import batch_norms
 from latent_inpaint.training.distributed import SyncTrainedBatchNorm, n_processes
 
 WARM_UP = 4  # before the decay sets the horizon, the average is over the last quarter of the steps or so

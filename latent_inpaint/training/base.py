@@ -16,6 +16,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from latent_inpaint.data import Batch
 from latent_inpaint.losses.base import LossTerm
 from latent_inpaint.losses.objective import NonFiniteLossError, Objective
+from latent_inpaint.models.norm import batch_norms
 from latent_inpaint.models.parts import describe, describes
 from latent_inpaint.training.last_phase import LastPhase
 from latent_inpaint.training.rates import OptimizerFactory, RateFactors, grouped_optimizer, is_in
@@ -129,8 +130,9 @@ class TrainingModule(pl.LightningModule):
     @property
     def last_phase_begins(self) -> bool:
         """Whether the next step is the first of the last phase, or of a run that was resumed in it."""
-        due = self.last_phase is not None and self.global_step >= self.last_phase.after
-        return due and not self.in_last_phase
+        if self.last_phase is None or self.in_last_phase:
+            return False
+        return self.resumed_in_last_phase or self.global_step >= self.last_phase.after
 
     def begin_last_phase(self) -> None:
         """Train what the last phase names from here on, by its losses."""
@@ -160,6 +162,10 @@ class TrainingModule(pl.LightningModule):
         except NonFiniteLossError as error:
             error.args = (f"{error}; at step {self.global_step}; the batch is kept in {self._keep(batch)}",)
             raise
+        if not total.requires_grad:
+            raise ValueError(
+                f"{self.current_objective.key}: no term depends on the parts that train, {self.trainable}"
+            )
         self.log("train/loss", total.detach(), prog_bar=True, sync_dist=True)
         self.log_dict({f"train/{name}": value for name, value in terms.items()}, sync_dist=True)
         return total
@@ -241,8 +247,3 @@ class TrainingModule(pl.LightningModule):
         state = getattr(self, "_rng_state", None)
         if state is not None:
             torch.set_rng_state(state)
-
-
-def batch_norms(model: nn.Module) -> list[nn.BatchNorm2d | nn.SyncBatchNorm]:
-    """The network's BatchNorm layers, frozen or not, of one process or synchronised."""
-    return [module for module in model.modules() if isinstance(module, (nn.BatchNorm2d, nn.SyncBatchNorm))]

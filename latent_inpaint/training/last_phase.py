@@ -24,7 +24,8 @@ class LastPhase(nn.Module):
         fixed_statistics: BatchNorm keeps its statistics in it, as in use.
 
     Raises:
-        ValueError: `after` is below 1, `rate_factor` not above 0, or no loss has a positive weight.
+        ValueError: `after` is no integer from 1 up, `rate_factor` not above 0, or no loss has a positive
+            weight.
     """
 
     def __init__(
@@ -36,12 +37,12 @@ class LastPhase(nn.Module):
         fixed_statistics: bool = True,
     ) -> None:
         super().__init__()
-        if after < 1:
-            raise ValueError(f"last_phase.after must be at least 1, got {after}")
+        if not isinstance(after, int) or after < 1:
+            raise ValueError(f"after must be an integer from 1 up, got {after}")
         if not 0 < rate_factor < math.inf:
-            raise ValueError(f"last_phase.rate_factor must be above 0 and finite, got {rate_factor}")
+            raise ValueError(f"rate_factor must be above 0 and finite, got {rate_factor}")
         self.after = after
         self.trainable = list(trainable)
-        self.objective = Objective(losses)
+        self.objective = Objective(losses, key="training.last_phase.losses")
         self.rate_factor = rate_factor
         self.fixed_statistics = fixed_statistics

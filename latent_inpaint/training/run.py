@@ -95,21 +95,28 @@ def train_inpainting(cfg: DictConfig, datamodule: Any, run: Path, resume: Path |
 
 
 def _check(cfg: DictConfig) -> None:
-    """Refuse loss terms that cannot be made, and a last phase where it cannot be.
+    """Refuse loss terms and a last phase that cannot be; warn of what comes too late.
 
     Raises:
         ValueError: in several processes gradients of what is frozen at first would not be exchanged.
     """
+    if "_target_" not in cfg.training:
+        raise ValueError("training: there is nothing to add to, stage 1 alone is asked for")
     Objective(instantiate(cfg.losses))
-    phase = instantiate(cfg.training.get("last_phase"))
+    for key in ("last_phase.after", "fixed_statistics_after"):
+        step = OmegaConf.select(cfg.training, key)
+        if isinstance(step, int) and step >= cfg.trainer.max_steps:
+            log.warning("training.%s=%d: this run ends before, see trainer.max_steps", key, step)
+    phase = cfg.training.get("last_phase")
     if phase is None:
         return
+    if not isinstance(phase, DictConfig):
+        raise ValueError(f"training.last_phase: choose it by +last_phase={phase}, or give null")
     if n_processes() > 1:
         raise ValueError(
             "training.last_phase: needs one process; train its parts in a second run, with init_from=RUN"
         )
-    if phase.after >= cfg.trainer.max_steps:
-        log.warning("training.last_phase begins after %d steps: this run ends before", phase.after)
+    instantiate(cfg.training, model=instantiate(cfg.model.network), losses=cfg.losses)
 
 
 def evaluate(cfg: DictConfig, datamodule: Any, suite: Any, run: Path) -> None:

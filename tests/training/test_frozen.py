@@ -4,7 +4,7 @@ import pytest
 import torch
 from hydra.utils import instantiate
 
-from latent_inpaint.training.base import batch_norms
+from latent_inpaint.models.norm import batch_norms
 from latent_inpaint.training.checkpoints import network_weights
 from latent_inpaint.training.run import build_model, train
 

@@ -111,7 +111,8 @@ def test_the_recipe_works_without_it(compose):
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("training.last_phase.after=0", "last_phase.after must be at least 1, got 0"),
+        ("training.last_phase.after=0", "after must be an integer from 1 up, got 0"),
+        ("training.last_phase.after=null", "after must be an integer from 1 up, got None"),
         ("training.last_phase.trainable=[nothing]", r"last_phase\.trainable must name parts of the network"),
         ("training.last_phase.rate_factor=0", "rate_factor must be above 0 and finite, got 0"),
         ("training.last_phase.losses.pixel_l1.weight=0", "an objective needs a term of positive weight"),
@@ -126,16 +127,47 @@ def test_refuses(compose, override, message):
 def test_is_refused_before_stage_1(compose, monkeypatch):
     """In several processes, and where it has no losses."""
     monkeypatch.setattr("latent_inpaint.training.run.build_model", pytest.fail)
-    with pytest.raises(Exception, match="an objective needs a term of positive weight"):
+    for override, message in {
+        "training.last_phase.trainable=[nothing]": r"last_phase\.trainable must name parts",
+        "training.last_phase=decoder": r"choose it by \+last_phase=decoder",
+    }.items():
+        with pytest.raises(Exception, match=message):
+            train(compose("latent_control", *PHASE, override))
+    with pytest.raises(
+        Exception, match="training.last_phase.losses: an objective needs a term of positive weight"
+    ):
         train(compose("latent_control", *PHASE, "training.last_phase.losses.pixel_l1.weight=0"))
     monkeypatch.setattr("latent_inpaint.training.run.n_processes", lambda: 2)
     with pytest.raises(ValueError, match="last_phase: needs one process"):
         train(compose("latent_control", *PHASE))
 
 
+@pytest.mark.parametrize(
+    ("losses", "message"),
+    [
+        (
+            "latent_l1",
+            r"training\.last_phase\.losses: no term depends on the parts that train, \['decoder'\]",
+        ),
+        (
+            "latent_adversarial",
+            r"training\.last_phase\.losses\.adversarial: Adversarial needs a discriminator",
+        ),
+    ],
+)
+def test_losses_that_cannot_train_it_are_named(trained, losses, message):
+    with pytest.raises(ValueError, match=message):
+        trained("latent_control", "bad", 6, *PHASE, f"losses@training.last_phase.losses={losses}")
+
+
+def test_stage_1_has_none(compose):
+    with pytest.raises(ValueError, match="nothing to add to, stage 1 alone"):
+        train(compose("autoencoder", "+last_phase=decoder"))
+
+
 def test_says_that_a_run_ends_before_it(trained, caplog):
     trained("latent_control", "short", 3, *PHASE)
-    assert "last_phase begins after 3 steps: this run ends before" in caplog.text
+    assert "training.last_phase.after=3: this run ends before" in caplog.text
 
 
 def test_a_dry_run_counts_it_apart(compose):
