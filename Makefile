@@ -65,8 +65,8 @@ bench: setup
 	$(BIN)/python bin/bench.py $(ARGS)
 
 lint: setup
-	$(BIN)/ruff check latent_inpaint bin tests
-	$(BIN)/ruff format --check latent_inpaint bin tests
+	$(BIN)/ruff check latent_inpaint benchmarks reproduction bin tests
+	$(BIN)/ruff format --check latent_inpaint benchmarks reproduction bin tests
 	$(BIN)/mypy
 
 clean:

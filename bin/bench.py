@@ -6,6 +6,7 @@ from pathlib import Path
 
 from latent_inpaint.training.config import share_cores
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # benchmarks/ lies beside the package
 share_cores()
 
 
@@ -19,7 +20,7 @@ def main() -> None:
 
     import torch
 
-    from latent_inpaint.benchmarks.suite import run
+    from benchmarks.suite import run
 
     torch.set_num_threads(options.threads)
 

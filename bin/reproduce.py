@@ -5,16 +5,17 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # reproduction/ lies beside the package
 
 
 def run() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     if {"-h", "--help"} & set(sys.argv):
-        from latent_inpaint.reproduction.arguments import parser
+        from reproduction.arguments import parser
 
         parser().parse_args()
     try:
-        from latent_inpaint.reproduction.command import main
+        from reproduction.command import main
 
         sys.exit(main(ROOT))
     except KeyboardInterrupt:

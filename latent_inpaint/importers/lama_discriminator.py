@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from latent_inpaint.models.discriminator import PatchDiscriminator
+from latent_inpaint.models.discriminators.patch import PatchDiscriminator
 from latent_inpaint.models.storage import load_weights
 
 _KEY = re.compile(r"(?:discriminator\.)?model(\d+)\.(.+)")

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from latent_inpaint.models.autoencoder import Decoder, Encoder
+from latent_inpaint.models.autoencoders.ffc import Decoder, Encoder
 from latent_inpaint.models.inpainter import LatentInpainter
-from latent_inpaint.models.refiner import FFCRefiner
+from latent_inpaint.models.refiners.ffc import FFCRefiner
 
 _NORM_TENSORS = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 _STEM = 1  # position 0 pads

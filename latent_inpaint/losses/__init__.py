@@ -21,7 +21,6 @@ from latent_inpaint.losses.mse import PixelMSE, pixel_mse
 from latent_inpaint.losses.objective import NonFiniteLossError, Objective
 from latent_inpaint.losses.perceptual import Perceptual, perceptual_loss
 from latent_inpaint.losses.pixel_l1 import PixelL1
-from latent_inpaint.losses.projected import ProjectedDiscriminator
 
 __all__ = [
     "Adversarial",
@@ -40,7 +39,6 @@ __all__ = [
     "PixelL1",
     "PixelMSE",
     "PixelSpace",
-    "ProjectedDiscriminator",
     "discriminator_loss",
     "feature_matching_loss",
     "generator_loss",

@@ -1,7 +1,6 @@
 """Networks: no losses, no Lightning."""
 
-from latent_inpaint.models.autoencoder import Autoencoder, Decoder, Encoder
-from latent_inpaint.models.diffusers_autoencoder import (
+from latent_inpaint.models.autoencoders.diffusers import (
     KLDecoder,
     KLEncoder,
     TinyDecoder,
@@ -9,13 +8,15 @@ from latent_inpaint.models.diffusers_autoencoder import (
     VQDecoder,
     VQEncoder,
 )
-from latent_inpaint.models.discriminator import PatchDiscriminator
+from latent_inpaint.models.autoencoders.ffc import Autoencoder, Decoder, Encoder
+from latent_inpaint.models.discriminators.patch import PatchDiscriminator
+from latent_inpaint.models.discriminators.projected import ProjectedDiscriminator
 from latent_inpaint.models.ffc import FFC, FFCResidualBlock, FourierUnit, SpectralTransform
+from latent_inpaint.models.guides.mask_control import MaskEncoder, ZeroConv
 from latent_inpaint.models.inpainter import LatentInpainter, composite
-from latent_inpaint.models.mask_control import MaskEncoder, ZeroConv
 from latent_inpaint.models.output import InpaintingOutput
 from latent_inpaint.models.parts import part
-from latent_inpaint.models.refiner import FFCRefiner
+from latent_inpaint.models.refiners.ffc import FFCRefiner
 from latent_inpaint.models.storage import load_model, save_model
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "LatentInpainter",
     "MaskEncoder",
     "PatchDiscriminator",
+    "ProjectedDiscriminator",
     "SpectralTransform",
     "TinyDecoder",
     "TinyEncoder",

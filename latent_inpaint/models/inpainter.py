@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from latent_inpaint.models.autoencoder import Decoder, Encoder
-from latent_inpaint.models.mask_control import MaskEncoder
+from latent_inpaint.models.autoencoders.ffc import Decoder, Encoder
+from latent_inpaint.models.guides.mask_control import MaskEncoder
 from latent_inpaint.models.parts import part
 
 

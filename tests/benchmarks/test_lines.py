@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch.nn import functional
 
-from latent_inpaint.benchmarks.floors import Part, TrafficMeter
-from latent_inpaint.benchmarks.lines import Line, console_table, markdown_table
-from latent_inpaint.benchmarks.steps import ROWS, step_flops
-from latent_inpaint.benchmarks.suite import run
-from latent_inpaint.benchmarks.timing import medians, rate, ratios
+from benchmarks.floors import Part, TrafficMeter
+from benchmarks.lines import Line, console_table, markdown_table
+from benchmarks.steps import ROWS, step_flops
+from benchmarks.suite import run
+from benchmarks.timing import medians, rate, ratios
 
 
 def test_a_line_knows_whether_its_target_is_reached():

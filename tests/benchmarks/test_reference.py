@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from latent_inpaint.benchmarks.reference import PlainFFC, PlainRefiner, plain_generator
+from benchmarks.reference import PlainFFC, PlainRefiner, plain_generator
 from latent_inpaint.models import FFC, Decoder, Encoder, FFCRefiner, LatentInpainter
 
 

@@ -18,7 +18,7 @@ from latent_inpaint.losses.adversarial_output import AdversarialOutput, LatentSp
 from latent_inpaint.losses.feature_matching import FeatureMatching, feature_matching_loss
 from latent_inpaint.losses.pixel_l1 import pixel_l1
 from latent_inpaint.models import Decoder, Encoder, FFCRefiner, InpaintingOutput, LatentInpainter
-from latent_inpaint.models.discriminator import PatchDiscriminator
+from latent_inpaint.models.discriminators.patch import PatchDiscriminator
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "lama_adversarial.safetensors"
 

@@ -20,7 +20,7 @@ from latent_inpaint.models import (
     load_model,
     save_model,
 )
-from latent_inpaint.models.diffusers_autoencoder import (
+from latent_inpaint.models.autoencoders.diffusers import (
     KLDecoder,
     KLEncoder,
     TinyDecoder,
@@ -30,7 +30,7 @@ from latent_inpaint.models.diffusers_autoencoder import (
     read_latent_channels,
     read_stage_channels,
 )
-from latent_inpaint.models.diffusers_files import make_network
+from latent_inpaint.models.autoencoders.diffusers_files import make_network
 
 BLOCKS = {
     "down_block_types": ["DownEncoderBlock2D"] * 3,

@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import load_file
 
 from latent_inpaint.importers.lama_discriminator import load_discriminator
-from latent_inpaint.models.discriminator import PatchDiscriminator
+from latent_inpaint.models.discriminators.patch import PatchDiscriminator
 from latent_inpaint.models.parts import build, describe
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "lama_adversarial.safetensors"

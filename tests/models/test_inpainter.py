@@ -12,7 +12,7 @@ from latent_inpaint.models import (
     LatentInpainter,
     MaskEncoder,
 )
-from latent_inpaint.models.autoencoder import UpBlock
+from latent_inpaint.models.autoencoders.ffc import UpBlock
 from latent_inpaint.models.inpainter import composite, pad_to_multiple
 
 

@@ -7,11 +7,11 @@ import pytest
 from omegaconf import OmegaConf
 
 from latent_inpaint.evaluation.card import source_sha256
-from latent_inpaint.reproduction.configuration import composed
-from latent_inpaint.reproduction.planning import Plan
-from latent_inpaint.reproduction.results import Curves, Result
-from latent_inpaint.reproduction.rows import Row, Run
-from latent_inpaint.reproduction.settings import Settings
+from reproduction.configuration import composed
+from reproduction.planning import Plan
+from reproduction.results import Curves, Result
+from reproduction.rows import Row, Run
+from reproduction.settings import Settings
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 TINY = ("data.size=32", "data.batch_size=2", "data.num_workers=0", "model.ngf=2", "model.n_blocks=1")

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from latent_inpaint.reproduction.analysis import change, first_below, interpolated, mean, percent
-from latent_inpaint.reproduction.findings import Results
-from latent_inpaint.reproduction.results import read_curves, with_end
+from reproduction.analysis import change, first_below, interpolated, mean, percent
+from reproduction.findings import Results
+from reproduction.results import read_curves, with_end
 
 NUMBERS = st.floats(-100, 100, allow_subnormal=False)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from latent_inpaint.reproduction.command import main, progress
+from reproduction.command import main, progress
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = [

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from latent_inpaint.reproduction.jobs import Job, run_jobs
+from reproduction.jobs import Job, run_jobs
 
 # Trains three steps, one each 0.15 s, counting in a file; SIGTERM ends it between two steps.
 TRAIN = """

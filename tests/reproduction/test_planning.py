@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from latent_inpaint.reproduction.configuration import composed, differences
-from latent_inpaint.reproduction.planning import Plan, State, autoencoder_for
-from latent_inpaint.reproduction.rows import Run
-from latent_inpaint.reproduction.settings import Settings
 from latent_inpaint.training.pretraining import fingerprint
+from reproduction.configuration import composed, differences
+from reproduction.planning import Plan, State, autoencoder_for
+from reproduction.rows import Run
+from reproduction.settings import Settings
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 

@@ -8,18 +8,18 @@ from pathlib import Path
 import pytest
 import torch
 
-from latent_inpaint.reproduction.command import states
-from latent_inpaint.reproduction.document import Document, Picture, Section, Table, html, markdown
-from latent_inpaint.reproduction.findings import Results
-from latent_inpaint.reproduction.planning import Plan
-from latent_inpaint.reproduction.plots import curves_svg
-from latent_inpaint.reproduction.report import collect, report, rows_json, write_report
-from latent_inpaint.reproduction.results import read_result
-from latent_inpaint.reproduction.rows import Run
-from latent_inpaint.reproduction.sheets import pictures_sheet
-from latent_inpaint.reproduction.tables import measured_columns, published_table
-from latent_inpaint.reproduction.targets import targets
 from latent_inpaint.visual.grids import save_sheet
+from reproduction.command import states
+from reproduction.document import Document, Picture, Section, Table, html, markdown
+from reproduction.findings import Results
+from reproduction.planning import Plan
+from reproduction.plots import curves_svg
+from reproduction.report import collect, report, rows_json, write_report
+from reproduction.results import read_result
+from reproduction.rows import Run
+from reproduction.sheets import pictures_sheet
+from reproduction.tables import measured_columns, published_table
+from reproduction.targets import targets
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 NAMES = ("baseline", "latent_control", "latent_control_plus", "lama", "latent_lpl", "latent_full")

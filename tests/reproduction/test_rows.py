@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from hydra.utils import instantiate
 
-from latent_inpaint.reproduction.configuration import composed
-from latent_inpaint.reproduction.rows import Run, chosen, read_rows_file, runs_of
 from latent_inpaint.training.run import build_model
+from reproduction.configuration import composed
+from reproduction.rows import Run, chosen, read_rows_file, runs_of
 
 ROOT = Path(__file__).resolve().parents[2]
 

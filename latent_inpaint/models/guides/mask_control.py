@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from latent_inpaint.models.autoencoder import ConvBlock
+from latent_inpaint.models.autoencoders.ffc import ConvBlock
 from latent_inpaint.models.parts import part
 
 

@@ -16,14 +16,14 @@ from typing import Any, ClassVar, TypeVar
 
 from torch import Tensor, nn
 
-from latent_inpaint.models.diffusers_files import (
+from latent_inpaint.models.autoencoders.diffusers_files import (
     arguments,
     latent_channels,
     make_network,
     read_config,
     read_network,
 )
-from latent_inpaint.models.diffusers_layers import (
+from latent_inpaint.models.autoencoders.diffusers_layers import (
     Affine,
     Mode,
     Quantise,

@@ -14,8 +14,8 @@ from typing import Any
 
 import torch
 
-from latent_inpaint.benchmarks import data, floors, steps
-from latent_inpaint.benchmarks.lines import Line, console_table, markdown_table
+from benchmarks import data, floors, steps
+from benchmarks.lines import Line, console_table, markdown_table
 from latent_inpaint.evaluation.files import write_atomic
 from latent_inpaint.inference.benchmark import MODES, measure_one
 from latent_inpaint.models import save_model

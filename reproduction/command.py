@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from latent_inpaint.reproduction.arguments import parser
-from latent_inpaint.reproduction.jobs import Job, run_jobs
-from latent_inpaint.reproduction.planning import Plan, Planned, State, autoencoder_for
-from latent_inpaint.reproduction.report import collect, write_report
-from latent_inpaint.reproduction.rows import chosen, read_rows_file
-from latent_inpaint.reproduction.settings import Settings
+from reproduction.arguments import parser
+from reproduction.jobs import Job, run_jobs
+from reproduction.planning import Plan, Planned, State, autoencoder_for
+from reproduction.report import collect, write_report
+from reproduction.rows import chosen, read_rows_file
+from reproduction.settings import Settings
 
 log = logging.getLogger(__name__)
 

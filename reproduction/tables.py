@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from latent_inpaint.evaluation.tables import COLUMNS, Column
-from latent_inpaint.reproduction.analysis import change, percent
-from latent_inpaint.reproduction.document import Table
-from latent_inpaint.reproduction.findings import Results
-from latent_inpaint.reproduction.rows import Row
-from latent_inpaint.reproduction.targets import targets
+from reproduction.analysis import change, percent
+from reproduction.document import Table
+from reproduction.findings import Results
+from reproduction.rows import Row
+from reproduction.targets import targets
 
 ORDER = ("fd_lite0", "pd_lite0", "ssim", "psnr", "l1_hole", "fid", "lpips")
 CHANGED = ("fd_lite0", "pd_lite0", "ssim", "l1_hole")

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from latent_inpaint.benchmarks.lines import Line
-from latent_inpaint.benchmarks.steps import ROWS, network, training_step
-from latent_inpaint.benchmarks.timing import rate, ratios
+from benchmarks.lines import Line
+from benchmarks.steps import ROWS, network, training_step
+from benchmarks.timing import rate, ratios
 from latent_inpaint.data.datasets import PictureReader, TrainDataset, collate
 from latent_inpaint.data.listing import list_pictures
 from latent_inpaint.data.loaders import torch_loader

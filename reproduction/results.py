@@ -14,8 +14,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from latent_inpaint.evaluation.files import ROWS_NAME, read_rows
 from latent_inpaint.models.storage import DESCRIPTION_NAME
-from latent_inpaint.reproduction.analysis import interpolated
-from latent_inpaint.reproduction.configuration import STEPS, facts
+from reproduction.analysis import interpolated
+from reproduction.configuration import STEPS, facts
 
 CURVES = ("fd_lite0", "pd_lite0", "ssim", "psnr", "l1_hole")
 CARD = ("data", "masks", "size", "metrics", "versions", "commit", "n_images", "parameters")

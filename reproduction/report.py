@@ -9,15 +9,15 @@ from pathlib import Path
 
 from latent_inpaint.evaluation.files import replace_atomically, write_atomic
 from latent_inpaint.evaluation.tables import COLUMNS
-from latent_inpaint.reproduction.document import Bullets, Document, Picture, Section, Text, html, markdown
-from latent_inpaint.reproduction.findings import Results
-from latent_inpaint.reproduction.planning import Planned, State
-from latent_inpaint.reproduction.plots import curves_svg
-from latent_inpaint.reproduction.results import Result, read_begun, read_result
-from latent_inpaint.reproduction.rows import Row, Run, runs_of
-from latent_inpaint.reproduction.settings import Settings
-from latent_inpaint.reproduction.sheets import pictures_sheet
-from latent_inpaint.reproduction.tables import (
+from reproduction.document import Bullets, Document, Picture, Section, Text, html, markdown
+from reproduction.findings import Results
+from reproduction.planning import Planned, State
+from reproduction.plots import curves_svg
+from reproduction.results import Result, read_begun, read_result
+from reproduction.rows import Row, Run, runs_of
+from reproduction.settings import Settings
+from reproduction.sheets import pictures_sheet
+from reproduction.tables import (
     changes_table,
     equal_seconds_table,
     equal_steps_table,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from latent_inpaint.evaluation.tables import COLUMNS
-from latent_inpaint.reproduction.analysis import Mean, change, percent
-from latent_inpaint.reproduction.findings import Results
+from reproduction.analysis import Mean, change, percent
+from reproduction.findings import Results
 
 FD, PD, SSIM = "fd_lite0", "pd_lite0", "ssim"
 NOT_MEASURED = "not measured yet"

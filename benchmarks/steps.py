@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses import FakeTensorMode
 
-from latent_inpaint.benchmarks.lines import Line
-from latent_inpaint.benchmarks.reference import plain_generator
-from latent_inpaint.benchmarks.timing import Job, ratios
+from benchmarks.lines import Line
+from benchmarks.reference import plain_generator
+from benchmarks.timing import Job, ratios
 from latent_inpaint.losses import LatentL1, PixelL1
 from latent_inpaint.models import Decoder, Encoder, FFCRefiner, InpaintingOutput, LatentInpainter, MaskEncoder
 from latent_inpaint.training.dry_run import empty

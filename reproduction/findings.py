@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from latent_inpaint.reproduction.analysis import Mean, change, first_below, interpolated, mean
-from latent_inpaint.reproduction.results import Result
-from latent_inpaint.reproduction.rows import Row
+from reproduction.analysis import Mean, change, first_below, interpolated, mean
+from reproduction.results import Result
+from reproduction.rows import Row
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from latent_inpaint.evaluation.tables import Column
-from latent_inpaint.reproduction.analysis import mean
-from latent_inpaint.reproduction.findings import Results
-from latent_inpaint.reproduction.results import Result
-from latent_inpaint.reproduction.rows import Row
+from reproduction.analysis import mean
+from reproduction.findings import Results
+from reproduction.results import Result
+from reproduction.rows import Row
 
 COLOURS = [
     *matplotlib.color_sequences["tab20"][::2],

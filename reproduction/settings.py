@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from latent_inpaint.reproduction.rows import Run
+from reproduction.rows import Run
 
 VALIDATIONS = 20
 """Points of a curve."""

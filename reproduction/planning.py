@@ -17,11 +17,11 @@ from omegaconf.errors import OmegaConfBaseException
 from latent_inpaint.evaluation.card import source_sha256
 from latent_inpaint.evaluation.files import ROWS_NAME, read_rows
 from latent_inpaint.models.storage import DESCRIPTION_NAME, WEIGHTS_NAME
-from latent_inpaint.reproduction.configuration import STEPS, composed, differences, facts, same_recipe
-from latent_inpaint.reproduction.rows import Row, Run, runs_of
-from latent_inpaint.reproduction.settings import Settings
 from latent_inpaint.training.pretraining import RECIPE_NAME, fingerprint
 from latent_inpaint.training.run import autoencoder_recipe
+from reproduction.configuration import STEPS, composed, differences, facts, same_recipe
+from reproduction.rows import Row, Run, runs_of
+from reproduction.settings import Settings
 
 
 class State(Enum):

@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils._pytree import tree_leaves
 
-from latent_inpaint.benchmarks.steps import ROWS, batch_of, network
-from latent_inpaint.benchmarks.timing import medians
+from benchmarks.steps import ROWS, batch_of, network
+from benchmarks.timing import medians
 from latent_inpaint.training.metering import StepMeter
 
 if TYPE_CHECKING:

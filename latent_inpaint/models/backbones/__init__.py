@@ -1,0 +1,1 @@
+"""Frozen pretrained networks whose features losses and metrics look at."""

@@ -1,0 +1,1 @@
+"""Discriminators: what tells true from made, in any space."""

@@ -1,0 +1,1 @@
+"""Guides: picture and mask → latent of the masked picture."""

@@ -1,0 +1,1 @@
+"""Refiners: repair the latent of a masked picture."""
