@@ -8,6 +8,7 @@ from hydra.errors import InstantiationException
 from omegaconf import DictConfig
 
 from latent_inpaint.evaluation.command import check_method_names
+from latent_inpaint.instantiate import allow
 from latent_inpaint.training.config import register_resolvers, share_cores
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
@@ -21,6 +22,7 @@ def main(cfg: DictConfig) -> None:
     from latent_inpaint.evaluation.command import run
 
     try:
+        allow(*cfg.allowed_modules)
         print(f"Results: {run(cfg)}")
     except KeyboardInterrupt as interruption:
         sys.exit(str(interruption) or "Stopped; what is written is kept")

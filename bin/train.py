@@ -8,6 +8,7 @@ from hydra.errors import InstantiationException
 from omegaconf import DictConfig
 
 from latent_inpaint.evaluation.command import check_method_names
+from latent_inpaint.instantiate import allow, check_targets
 from latent_inpaint.training.config import fail, register_resolvers, require_experiment, share_cores
 from latent_inpaint.training.launch import run_in_processes
 
@@ -21,6 +22,11 @@ register_resolvers()
 def main(cfg: DictConfig) -> float | None:
     register_resolvers()  # some launchers call this function in a fresh process
     require_experiment(cfg, CONF / "experiment")
+    try:
+        allow(*cfg.allowed_modules)
+        check_targets(cfg)
+    except ValueError as error:
+        fail(error)
     if cfg.dry_run:
         return print_costs(cfg)
     try:

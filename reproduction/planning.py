@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from hydra.errors import HydraException
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from latent_inpaint.evaluation.card import source_sha256
 from latent_inpaint.evaluation.files import ROWS_NAME, read_rows
+from latent_inpaint.instantiate import instantiate
 from latent_inpaint.models.storage import DESCRIPTION_NAME, WEIGHTS_NAME
 from latent_inpaint.training.pretraining import RECIPE_NAME, fingerprint
 from latent_inpaint.training.run import autoencoder_recipe

@@ -53,9 +53,8 @@ def build_methods(methods: DictConfig, checkpoint: str | Sequence[str] | None) -
         FileNotFoundError: a checkpoint that is not there.
         ValueError: a checkpoint without an inpainting network of ours.
     """
-    from hydra.utils import instantiate
-
     from latent_inpaint.evaluation.networks import load_network
+    from latent_inpaint.instantiate import instantiate
 
     paths = [checkpoint] if isinstance(checkpoint, str) else list(checkpoint or ())
     built: list[Any] = [load_network(path) for path in paths]
@@ -73,9 +72,8 @@ def run(cfg: DictConfig) -> Path:
     Raises:
         EvaluationInterrupted: by Ctrl-C; the message says how to go on.
     """
-    from hydra.utils import instantiate
-
     from latent_inpaint.evaluation.session import compare
+    from latent_inpaint.instantiate import instantiate
 
     methods = build_methods(cfg.methods, cfg.checkpoint)
     data = instantiate(cfg.data)
