@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import sys
@@ -16,7 +15,7 @@ import torch
 
 from benchmarks import data, floors, steps
 from benchmarks.lines import Line, console_table, markdown_table
-from latent_inpaint.evaluation.files import write_atomic
+from latent_inpaint.files import write_json, write_text
 from latent_inpaint.inference.benchmark import MODES, measure_one
 from latent_inpaint.models import save_model
 
@@ -58,8 +57,8 @@ def run(output: Path, repeats: int, only: Sequence[str] = ()) -> list[Line]:
         report["rates_per_core"] = {"flops": rates.flops, "bytes": rates.bytes}
         report["parts"] = [part.as_dict() for part in parts]
     report["seconds"] = time.perf_counter() - start
-    write_atomic(output, json.dumps(report, indent=1, ensure_ascii=False) + "\n")
-    write_atomic(output.with_suffix(".md"), markdown_table(lines))
+    write_json(output, report)
+    write_text(output.with_suffix(".md"), markdown_table(lines))
     load = report["machine"]["load"]
     console.print(f"{output} after {report['seconds']:.0f} s; load averages at the end {load}")
     return lines

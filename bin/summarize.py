@@ -13,9 +13,9 @@ def main() -> None:
 
     from rich.console import Console
 
-    from latent_inpaint.evaluation.files import write_atomic
     from latent_inpaint.evaluation.summary import collect, markdown_summary, without_results
     from latent_inpaint.evaluation.tables import LOG_WIDTH, console_table
+    from latent_inpaint.files import write_text
 
     try:
         without = without_results(arguments.folder)
@@ -26,7 +26,7 @@ def main() -> None:
         for group in groups:
             console.print(console_table(group.rows, group.title, "run"))
         output = arguments.output or arguments.folder / "summary.md"
-        print(f"Markdown: {write_atomic(output, markdown_summary(groups, without))}")
+        print(f"Markdown: {write_text(output, markdown_summary(groups, without))}")
     except (OSError, ValueError) as error:
         sys.exit(f"Error: {error}")
 

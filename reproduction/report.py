@@ -7,8 +7,8 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from latent_inpaint.evaluation.files import replace_atomically, write_atomic
 from latent_inpaint.evaluation.tables import COLUMNS
+from latent_inpaint.files import replacing, write_text
 from reproduction.document import Bullets, Document, Picture, Section, Text, html, markdown
 from reproduction.findings import Results
 from reproduction.planning import Planned, State
@@ -70,12 +70,13 @@ def write_report(results: Results, settings: Settings, folder: Path, pictures: b
         folder: for the report.
         pictures: whether sheets of photographs belong to it.
     """
-    write_atomic(folder / "rows.json", runs_text(results))
+    write_text(folder / "rows.json", runs_text(results))
     document = report(results, sheets(results, settings) if pictures else [], remarks(folder / REMARKS))
     for picture in document.pictures():
-        _write(folder / picture.path, picture.content)
-    write_atomic(folder / "report.md", markdown(document))
-    return write_atomic(folder / "report.html", html(document))
+        with replacing(folder / picture.path) as file:
+            file.write(picture.content)
+    write_text(folder / "report.md", markdown(document))
+    return write_text(folder / "report.html", html(document))
 
 
 def remarks(path: Path) -> list[str]:
@@ -84,10 +85,6 @@ def remarks(path: Path) -> list[str]:
         return []
     text = f"\n{path.read_text(encoding='utf-8')}"
     return [" ".join(item.split()) for item in text.split("\n- ")[1:]]
-
-
-def _write(path: Path, content: bytes) -> None:
-    replace_atomically(path, lambda file: file.write(content))
 
 
 def runs_text(results: Results) -> str:

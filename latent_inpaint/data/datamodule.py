@@ -1,7 +1,6 @@
 """The Lightning data module: endless resumable training batches, fixed validation batches."""
 
 import hashlib
-import json
 import logging
 from functools import cached_property
 from typing import Any
@@ -16,6 +15,7 @@ from latent_inpaint.data.mask_sources import MaskSource, as_mask_source
 from latent_inpaint.data.masks import MaskGenerator
 from latent_inpaint.data.resumable import ResumableDataModule
 from latent_inpaint.data.sampler import EndlessBatches
+from latent_inpaint.files import fingerprint
 
 log = logging.getLogger(__name__)
 
@@ -148,7 +148,7 @@ class InpaintingDataModule(ResumableDataModule):
             "seed": self.seed,
             "batch_size": self.batch_size,
         }
-        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+        return fingerprint(facts)
 
     def val_file_list_hash(self) -> str:
         """SHA-256 of the validation pictures' relative names and file sizes, and of how they are cut."""

@@ -5,7 +5,6 @@ one NumPy; the checksum tells when another version draws differently.
 """
 
 import hashlib
-import json
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +17,7 @@ from latent_inpaint.data.crops import Crop
 from latent_inpaint.data.mask_sources import MaskSource
 from latent_inpaint.data.masks import preset
 from latent_inpaint.data.seeding import Stream, generator_for
+from latent_inpaint.files import read_json, write_json
 
 FIRST = 50
 _MAX_BITS = 2**35  # 4 GiB of masks
@@ -60,10 +60,7 @@ class Manifest:
             ValueError: not a manifest.
         """
         found = _find(Path(path))
-        try:
-            content = json.loads(found.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise ValueError(f"mask manifest {found} is not JSON: {error}") from error
+        content = read_json(found)
         if not isinstance(content, dict) or set(content) != set(_TYPES):
             raise ValueError(f"mask manifest {found}: expected the keys {', '.join(_TYPES)}")
         wrong = [key for key, kind in _TYPES.items() if not isinstance(content[key], kind)]
@@ -76,7 +73,7 @@ class Manifest:
 
     def write(self, path: str | Path) -> None:
         """Writes it as JSON."""
-        Path(path).write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+        write_json(path, asdict(self))
 
 
 _TYPES = {

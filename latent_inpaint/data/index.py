@@ -14,6 +14,7 @@ import numpy as np
 
 from latent_inpaint.data.listing import Listing, list_pictures
 from latent_inpaint.data.path_table import PathTable
+from latent_inpaint.files import replacing
 
 log = logging.getLogger(__name__)
 
@@ -61,23 +62,17 @@ def _leads_up(current: str, name: str) -> bool:
 def _save(path: Path, listing: Listing, times: dict[str, int]) -> None:
     assert isinstance(listing.names, PathTable)
     folders = PathTable.of(times)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    try:
-        with partial.open("wb") as file:
-            np.savez(
-                file,
-                version=np.int64(_VERSION),
-                text=listing.names.text,
-                ends=listing.names.ends,
-                sizes=listing.sizes,
-                folders=folders.text,
-                folder_ends=folders.ends,
-                folder_times=np.fromiter(times.values(), dtype=np.int64, count=len(times)),
-            )
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing(path) as file:
+        np.savez(
+            file,
+            version=np.int64(_VERSION),
+            text=listing.names.text,
+            ends=listing.names.ends,
+            sizes=listing.sizes,
+            folders=folders.text,
+            folder_ends=folders.ends,
+            folder_times=np.fromiter(times.values(), dtype=np.int64, count=len(times)),
+        )
 
 
 def _load(path: Path, folder: Path) -> Listing | None:

@@ -1,7 +1,5 @@
 """Writes WebDataset shards from a folder of pictures, shuffled once and for all."""
 
-import hashlib
-import json
 import logging
 from dataclasses import dataclass
 from io import BytesIO
@@ -11,6 +9,7 @@ from typing import Any
 from latent_inpaint.data.listing import Listing
 from latent_inpaint.data.photos import UnreadablePicture, read_picture
 from latent_inpaint.data.seeding import Stream, generator_for
+from latent_inpaint.files import sha256_of, write_json
 
 log = logging.getLogger(__name__)
 
@@ -90,19 +89,9 @@ def _write_index(output: Path, pictures: int, pictures_per_shard: int, source: s
     paths = sorted(output.glob("shard-*.tar"))
     counts = [min(pictures_per_shard, pictures - n * pictures_per_shard) for n in range(len(paths))]
     shards = [
-        {"name": path.name, "pictures": count, "sha256": _file_hash(path)}
+        {"name": path.name, "pictures": count, "sha256": sha256_of(path)}
         for path, count in zip(paths, counts)
     ]
     index = {"version": 1, "pictures": pictures, "source_files": source, "shards": shards}
-    partial = output / f"{INDEX_NAME}.partial"
-    partial.write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")
-    partial.replace(output / INDEX_NAME)
+    write_json(output / INDEX_NAME, index)
     return len(shards)
-
-
-def _file_hash(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()

@@ -1,7 +1,6 @@
 """The data module for WebDataset shards: like `InpaintingDataModule`, but streamed."""
 
 import hashlib
-import json
 from functools import cached_property
 from typing import Any
 
@@ -13,6 +12,7 @@ from latent_inpaint.data.resumable import ResumableDataModule
 from latent_inpaint.data.shard_index import Shard, find_shards, shards_hash
 from latent_inpaint.data.shard_loader import ShardLoader
 from latent_inpaint.data.shard_streams import ShardReader, TrainShards, ValShards
+from latent_inpaint.files import fingerprint
 
 
 class ShardDataModule(ResumableDataModule):
@@ -117,7 +117,7 @@ class ShardDataModule(ResumableDataModule):
             "batch_size": self.batch_size,
             "shuffle_buffer": self.shuffle_buffer,
         }
-        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+        return fingerprint(facts)
 
     def val_file_list_hash(self) -> str:
         """SHA-256 of the validation shards' checksums, of `subset`, and of how the pictures are cut."""

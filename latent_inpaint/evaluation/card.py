@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from latent_inpaint.files import sha256_of
+
 LIBRARIES = (
     "latent_inpaint",
     "torch",
@@ -65,22 +67,14 @@ def source_sha256(source: str | Path) -> str:
     """
     source = Path(source)
     if source.is_file():
-        return _sha256(source)
+        return sha256_of(source)
     folder = source / "model" if (source / "model").is_dir() else source
     kinds = (".safetensors", ".json", ".ckpt", ".yaml", ".pt", ".pth")
     files = sorted(p for p in folder.rglob("*") if p.suffix in kinds) if folder.is_dir() else []
     if not files:
         raise FileNotFoundError(f"{source}: no checkpoint file, and no folder with one")
-    parts = "".join(f"{path.relative_to(folder).as_posix()} {_sha256(path)}\n" for path in files)
+    parts = "".join(f"{path.relative_to(folder).as_posix()} {sha256_of(path)}\n" for path in files)
     return hashlib.sha256(parts.encode()).hexdigest()
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        digest = hashlib.sha256()
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _git(folder: Path, *arguments: str) -> str:

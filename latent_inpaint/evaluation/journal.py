@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import time
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from latent_inpaint.evaluation.files import replace_atomically
+from latent_inpaint.files import fingerprint, replacing
 from latent_inpaint.metrics.suite import MetricSuite
 
 log = logging.getLogger(__name__)
 
 SHARE_OF_TIME = 0.02
-
-
-def fingerprint(facts: Any) -> str:
-    """SHA-256 of JSON values."""
-    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
 
 
 class Journal:
@@ -81,7 +73,8 @@ class Journal:
         """
         started = time.monotonic()
         state = {"methods": self._methods, "seconds": dict(seconds), "suite": suite.state_dict()}
-        replace_atomically(self.path, partial(torch.save, state))
+        with replacing(self.path) as file:
+            torch.save(state, file)
         now = time.monotonic()
         self._next = now + max(self.every, (now - started) / SHARE_OF_TIME)
 

@@ -8,8 +8,8 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from latent_inpaint.evaluation.files import write_atomic
 from latent_inpaint.evaluation.tables import COLUMNS
+from latent_inpaint.files import write_text
 from latent_inpaint.metrics.suite import MetricSuite
 
 PictureValues = dict[str, dict[str, dict[str, float]]]
@@ -45,4 +45,4 @@ def write_pictures(path: Path, values: Mapping[str, Mapping[str, Mapping[str, fl
     for method, pictures in values.items():
         for name, row in pictures.items():
             writer.writerow([method, name, *(f"{row[c]:.6g}" if c in row else "" for c in columns)])
-    return write_atomic(path, text.getvalue())
+    return write_text(path, text.getvalue())

@@ -16,7 +16,7 @@ import torch
 
 from latent_inpaint.data.mask_sources import MaskSource
 from latent_inpaint.evaluation import card as cards
-from latent_inpaint.evaluation.files import ROWS_NAME, write_atomic, write_rows
+from latent_inpaint.evaluation.files import ROWS_NAME, write_rows
 from latent_inpaint.evaluation.gallery import Gallery
 from latent_inpaint.evaluation.journal import Journal
 from latent_inpaint.evaluation.methods import Method
@@ -24,6 +24,7 @@ from latent_inpaint.evaluation.pictures import picture_values, write_pictures
 from latent_inpaint.evaluation.reporting import report
 from latent_inpaint.evaluation.runner import check_names, evaluate
 from latent_inpaint.evaluation.tables import LOG_WIDTH, console_table, markdown_table
+from latent_inpaint.files import write_text
 from latent_inpaint.metrics.suite import MetricSuite
 
 log = logging.getLogger(__name__)
@@ -86,12 +87,12 @@ def compare(
         row["card"] |= {"n_unreadable": len(unreadable), "unreadable": unreadable}
     Console(width=None if sys.stdout.isatty() else LOG_WIDTH).print(console_table(rows, _title(rows)))
     write_rows(folder / ROWS_NAME, rows)
-    write_atomic(folder / MARKDOWN_NAME, markdown_table(rows))
+    write_text(folder / MARKDOWN_NAME, markdown_table(rows))
     values = picture_values(suite, [method.name for method in methods])
     write_pictures(folder / PICTURES_NAME, values)
     if gallery is not None:
         log.info("writing %s", folder / REPORT_NAME)
-        write_atomic(folder / REPORT_NAME, report(methods, rows, data.val_dataloader(), values, gallery))
+        write_text(folder / REPORT_NAME, report(methods, rows, data.val_dataloader(), values, gallery))
     journal.remove()
     return rows
 

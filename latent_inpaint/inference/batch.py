@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import time
 import warnings
 from collections import defaultdict
@@ -12,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from latent_inpaint.files import write_json
 from latent_inpaint.inference.files import SAVE_OPTIONS, check_output, read_mask, read_picture, write_picture
 from latent_inpaint.inference.picture import inpaint
 from latent_inpaint.models.inpainter import LatentInpainter
@@ -43,11 +42,7 @@ class Summary:
 
     def write(self, folder: Path, settings: Mapping[str, Any]) -> Path:
         """Write `summary.json` into `folder`, in one step, and return its path."""
-        path = folder / SUMMARY_NAME
-        temporary = path.with_name(f".{SUMMARY_NAME}.{os.getpid()}.tmp")
-        temporary.write_text(json.dumps({**asdict(self), "settings": dict(settings)}, indent=1) + "\n")
-        os.replace(temporary, path)
-        return path
+        return write_json(folder / SUMMARY_NAME, {**asdict(self), "settings": dict(settings)})
 
 
 def repair_file(
@@ -167,7 +162,7 @@ def _pictures(folder: Path) -> Iterator[Path]:
     return (
         path
         for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in PICTURE_ENDINGS and path.is_file()
+        if path.suffix.lower() in PICTURE_ENDINGS and not path.name.startswith(".") and path.is_file()
     )
 
 

@@ -8,7 +8,6 @@ otherwise.
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from latent_inpaint.files import replacing
 from latent_inpaint.inference.files import check_folder
 from latent_inpaint.inference.matrix_fourier import with_matrix_products
 from latent_inpaint.models.inpainter import LatentInpainter, composite
@@ -63,17 +63,13 @@ def export_model(
         raise ValueError(f"{path}: the ending must be one of {', '.join(FORMATS)}, got {path.suffix!r}")
     check_folder(path.parent)
     write = {".ts": _write_torchscript, ".onnx": _write_onnx, ".pt2": _write_program}[path.suffix]
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
+    with replacing(path) as file:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")  # deprecations of the exporters themselves
-            write(Repair(network), temporary, network.down_factor)
-            difference = largest_difference(network, open_exported(temporary), sizes)
+            write(Repair(network), Path(file.name), network.down_factor)
+            difference = largest_difference(network, open_exported(file.name), sizes)
         if not difference <= TOLERANCE:
             raise ValueError(f"{path}: differs from the network by {difference:.2g}, more than {TOLERANCE}")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
     return difference
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from PIL import Image, UnidentifiedImageError
 
+from latent_inpaint.files import replacing
 from latent_inpaint.inference.plain import PictureWarning, plain_mode, upright
 
 MAX_PIXELS = 2**27
@@ -91,12 +92,8 @@ def write_picture(image: Image.Image, path: str | Path) -> None:
     if options["format"] == "WEBP" and image.mode in ("L", "LA"):
         image = image.convert("RGB" if image.mode == "L" else "RGBA")
     extras = {key: image.info[key] for key in ("icc_profile", "exif") if image.info.get(key)}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        image.save(temporary, **options, **extras)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as file:
+        image.save(file, **options, **extras)
 
 
 def check_output(path: str | Path, mode: str, size: tuple[int, int]) -> None:

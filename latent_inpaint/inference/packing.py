@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import copy
-import json
-import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from latent_inpaint.files import read_json, write_text
 from latent_inpaint.inference.loading import BOX, load
 from latent_inpaint.models.inpainter import LatentInpainter
 from latent_inpaint.models.storage import DESCRIPTION_NAME, WEIGHTS_NAME, save_model
@@ -73,19 +72,17 @@ def make_box(
     n_bytes = (folder / WEIGHTS_NAME).stat().st_size
     if n_bytes > MAX_MIB * 2**20:
         raise ValueError(f"{folder / WEIGHTS_NAME}: {n_bytes / 2**20:.1f} MiB, more than {MAX_MIB}")
-    temporary = folder / f"{CARD_NAME}.tmp"
-    temporary.write_text(_as_markdown(card, n_bytes))
-    os.replace(temporary, folder / CARD_NAME)
+    write_text(folder / CARD_NAME, _as_markdown(card, n_bytes))
     return folder
 
 
 def read_card(folder: str | Path = BOX) -> dict[str, Any]:
     """The card in a model folder's `model.json`."""
-    return json.loads((Path(folder) / DESCRIPTION_NAME).read_text())["card"]
+    return read_json(Path(folder) / DESCRIPTION_NAME)["card"]
 
 
 def _read_rows(path: Path) -> list[dict[str, Any]]:
-    return json.loads(path.read_text())["rows"]
+    return read_json(path)["rows"]
 
 
 def _network_row(rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:

@@ -1,7 +1,6 @@
 """What the suite keeps of each method's pictures, and what it keeps of the truths."""
 
 import logging
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+
+from latent_inpaint.files import replacing
 
 logger = logging.getLogger(__name__)
 
@@ -111,17 +112,13 @@ class RealFeatures:
         """Write what is new to the file, in one step; a failure costs only time later, so it is a warning."""
         if self._file is None or len(self._features) == self._saved:
             return
-        partial = self._file.with_name(f"{self._file.name}.{os.getpid()}.partial")
+        names = sorted(self._features)
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            with open(partial, "wb") as stream:
-                names = sorted(self._features)
-                np.savez(stream, names=np.array(names), features=self.stack(names).numpy())
-            os.replace(partial, self._file)
+            with replacing(self._file) as file:
+                np.savez(file, names=np.array(names), features=self.stack(names).numpy())
             self._saved = len(self._features)
         except OSError as error:
-            partial.unlink(missing_ok=True)
-            logger.warning("features of the real pictures could not be cached in %s: %s", self._file, error)
+            logger.warning("features of the real pictures could not be cached: %s", error)
 
     def state_dict(self) -> dict[str, Any]:
         """Return names and vectors."""

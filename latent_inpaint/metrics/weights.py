@@ -3,13 +3,14 @@
 A metric whose file is not there is null; `WeightsFile.missing_line` is the one line that says what to do.
 """
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from latent_inpaint.files import sha256_of
 
 
 @dataclass(frozen=True)
@@ -69,12 +70,3 @@ class WeightsFile:
             )
         state: Any = torch.load(path, map_location="cpu", weights_only=True)
         return state, found
-
-
-def sha256_of(path: str | Path) -> str:
-    """Return the sha256 of a file as 64 hexadecimal digits."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from latent_inpaint.files import read_json, replacing, write_json
 from latent_inpaint.models.parts import build, describe
 
 WEIGHTS_NAME = "model.safetensors"
@@ -33,20 +32,12 @@ def save_model(model: nn.Module, directory: str | Path, card: Mapping[str, Any] 
     from safetensors.torch import save
 
     directory = Path(directory)
-    directory.mkdir(parents=True, exist_ok=True)
     description = {"format": FORMAT_VERSION, "model": describe(model), "card": dict(card or {})}
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    new = {name: directory / f"{name}.tmp" for name in (WEIGHTS_NAME, DESCRIPTION_NAME)}
-    try:
-        new[WEIGHTS_NAME].write_bytes(save(weights))  # save_file lets only the owner read
-        new[DESCRIPTION_NAME].write_text(json.dumps(description, indent=1) + "\n")
-        for name, temporary in new.items():
-            os.replace(temporary, directory / name)
-    except OSError as error:
-        raise OSError(f"{directory / WEIGHTS_NAME}: the model could not be written: {error}") from error
-    finally:
-        for temporary in new.values():
-            temporary.unlink(missing_ok=True)
+    with replacing(directory / WEIGHTS_NAME) as file:
+        file.write(save(weights))  # save_file lets only the owner read
+        file.flush()  # a full disk shows before the description is replaced
+        write_json(directory / DESCRIPTION_NAME, description)
     return directory
 
 
@@ -136,10 +127,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
 
 
 def _read_description(path: Path) -> dict[str, Any]:
-    try:
-        description = json.loads(path.read_text())
-    except ValueError as error:
-        raise ValueError(f"{path}: not a JSON file: {error}") from error
+    description = read_json(path)
     if not isinstance(description, dict) or description.get("format") != FORMAT_VERSION:
         found = description.get("format") if isinstance(description, dict) else type(description).__name__
         raise ValueError(f"{path}: format must be {FORMAT_VERSION}, got {found}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 import latent_inpaint
+from latent_inpaint.files import write_json
 from latent_inpaint.models import LatentInpainter
 from latent_inpaint.visual.examples import examples, pictures
 from latent_inpaint.visual.features import feature_numbers, feature_sheet, feature_study
@@ -96,6 +96,5 @@ def _write(
     output.parent.mkdir(parents=True, exist_ok=True)
     picture.save(output)
     measured = {} if image is None else {"images": len(image), "size": image.shape[-1]}
-    text = json.dumps({**numbers, **measured, "model": str(options.model)}, indent=1, allow_nan=False)
-    output.with_suffix(".json").write_text(text + "\n")
+    write_json(output.with_suffix(".json"), {**numbers, **measured, "model": str(options.model)})
     print(f"Written: {output}")

@@ -92,7 +92,7 @@ def test_manifests_are_found_from_any_folder(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda text: text[:40], "is not JSON"),
+        (lambda text: text[:40], ": not a JSON file"),
         (lambda text: text.replace('"seed"', '"sead"'), "expected the keys preset, size"),
         (lambda text: text.replace('"size": 64', '"size": "64"'), "unusable values for size"),
         (lambda text: text.replace('"count": 5', '"count": 100000000'), "unusable values for count or size"),
@@ -101,7 +101,7 @@ def test_manifests_are_found_from_any_folder(tmp_path, monkeypatch):
 )
 def test_damaged_manifests_are_named(small, change, message):
     small.write_text(change(small.read_text()))
-    with pytest.raises(ValueError, match=rf"mask manifest .*small\.json.*{message}"):
+    with pytest.raises(ValueError, match=rf"small\.json.*{message}"):
         Manifest.read(small)
 
 

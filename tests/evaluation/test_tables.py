@@ -1,13 +1,11 @@
-import errno
 import io
 import json
-import os
 
 import pytest
 from rich.console import Console
 
 from latent_inpaint.evaluation.card import command, commit, library_versions, source_sha256
-from latent_inpaint.evaluation.files import read_rows, write_atomic, write_rows
+from latent_inpaint.evaluation.files import read_rows, write_rows
 from latent_inpaint.evaluation.tables import COLUMNS, best_rows, console_table, markdown_table
 from latent_inpaint.metrics import suite
 
@@ -69,20 +67,6 @@ def test_a_foreign_metrics_file_is_named(tmp_path, content):
     (tmp_path / "metrics.json").write_text(content)
     with pytest.raises(ValueError, match="metrics.json"):
         read_rows(tmp_path / "metrics.json")
-
-
-def test_a_full_disk_keeps_the_file_that_was_there(tmp_path, monkeypatch):
-    path = write_atomic(tmp_path / "report", "old")
-
-    def full(descriptor):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="report: could not be written .No space left") as caught:
-        write_atomic(path, "new")
-    assert caught.value.errno == errno.ENOSPC
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_card_facts(tmp_path):

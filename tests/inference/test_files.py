@@ -212,8 +212,8 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, pixels, monkeypatch):
     write_picture(Image.fromarray(pixels), tmp_path / "out.png")
     before = (tmp_path / "out.png").read_bytes()
 
-    def full_disk(self, path, **options):
-        Path(path).write_bytes(b"half")
+    def full_disk(self, file, **options):
+        file.write(b"half")
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Image.Image, "save", full_disk)

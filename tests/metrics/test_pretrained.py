@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from latent_inpaint.files import sha256_of
 from latent_inpaint.metrics import inception, lpips_distance
 from latent_inpaint.metrics.frechet import frechet_between
-from latent_inpaint.metrics.weights import WeightsFile, sha256_of
+from latent_inpaint.metrics.weights import WeightsFile
 
 
 def test_a_file_with_another_checksum_is_refused_by_name(tmp_path):

@@ -7,10 +7,10 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
+from latent_inpaint.files import sha256_of
 from latent_inpaint.metrics.frechet import frechet_between
 from latent_inpaint.metrics.lite0 import Lite0FrechetFeatures
 from latent_inpaint.metrics.suite import KEYS, MetricSuite
-from latent_inpaint.metrics.weights import sha256_of
 
 CONF = Path(__file__).parents[2] / "conf/metrics"
 OFFLINE = ("ssim", "psnr", "l1_hole", "pd_lite0", "fd_lite0")
