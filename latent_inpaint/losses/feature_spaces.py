@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from latent_inpaint.losses.adversarial_output import Seen
-from latent_inpaint.losses.frozen import Frozen
 from latent_inpaint.losses.latent_perceptual import check_blocks, check_frozen, decoder_features
+from latent_inpaint.models.backbones import Frozen
 from latent_inpaint.models.output import InpaintingOutput
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from latent_inpaint.losses.base import LossTerm, at_least_float32
 from latent_inpaint.losses.feature_matching import feature_distances
-from latent_inpaint.losses.frozen import Frozen
+from latent_inpaint.models.backbones import Frozen
 from latent_inpaint.models.output import InpaintingOutput
 
 
@@ -37,7 +37,7 @@ class Perceptual(LossTerm):
     """`perceptual_loss` between prediction and true picture on a frozen network's features.
 
     LaMa: weight 30 on the four maps of `backbones.ADE20KResNet50`, whose receptive field is high (HRF PL).
-    `backbones.VGG19` is the alternative. `metrics.lite0.Lite0Features` needs no download; its maps have
+    `backbones.VGG19` is the alternative. `backbones.Lite0Features` needs no download; its maps have
     variances of 10 to 90, so it wants `relative` and a weight near 1. A network trained on it must not be
     judged by PD-lite0 or FD-lite0 alone, which look at the same features.
 

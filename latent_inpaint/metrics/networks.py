@@ -6,10 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
-from latent_inpaint.metrics import inception, lite0, lpips_distance
-from latent_inpaint.metrics.weights import WeightsFile
+from latent_inpaint.metrics.frechet_features import (
+    LITE0_BLOCK,
+    LITE0_SIZE,
+    InceptionFrechetFeatures,
+    Lite0FrechetFeatures,
+)
+from latent_inpaint.models.backbones import inception, lite0, lpips
+from latent_inpaint.models.backbones.weights import WeightsFile
 
 logger = logging.getLogger(__name__)
 
@@ -20,7 +25,7 @@ class MetricNetworks:
     Attributes:
         perceptual: features of PD-lite0.
         frechet: by backbone ("lite0", "inception"), a network from images to features `[B, D]`.
-        lpips: LPIPS, or None if its weights are missing or not wanted.
+        lpips: features of LPIPS, or None if its weights are missing or not wanted.
         missing: one line per missing file of weights.
     """
 
@@ -35,25 +40,26 @@ class MetricNetworks:
         device: str,
     ) -> None:
         _check_choice("backbone", backbone, ("auto", "standard", "lite0"))
-        _check_choice("lpips_net", lpips_net, tuple(lpips_distance.BACKBONES))
+        _check_choice("lpips_net", lpips_net, tuple(lpips.WEIGHTS))
         self.backbone, self.lpips_net, self.device = backbone, lpips_net, torch.device(device)
         self.missing: list[str] = []
         self.perceptual = lite0.Lite0Features().to(self.device)
-        self.frechet: dict[str, nn.Module] = {"lite0": lite0.Lite0FrechetFeatures().to(self.device)}
-        self.lpips: lpips_distance.LPIPSDistance | None = None
+        self.frechet: dict[str, Lite0FrechetFeatures | InceptionFrechetFeatures] = {
+            "lite0": Lite0FrechetFeatures().to(self.device)
+        }
+        self.lpips: lpips.LPIPSFeatures | None = None
         if path := self._find(inception.WEIGHTS, inception_weights):
-            self.frechet["inception"] = inception.InceptionFeatures(path, inception_sha256).to(self.device)
-        if path := self._find(lpips_distance.BACKBONES[lpips_net], lpips_weights):
-            self.lpips = lpips_distance.LPIPSDistance(lpips_net, path, lpips_sha256).to(self.device)
+            self.frechet["inception"] = InceptionFrechetFeatures(path, inception_sha256).to(self.device)
+        if path := self._find(lpips.WEIGHTS[lpips_net], lpips_weights):
+            self.lpips = lpips.LPIPSFeatures(lpips_net, path, lpips_sha256).to(self.device)
 
     def weights_sha256(self, backbone: str) -> str:
         """Return the checksum of a Fréchet backbone's weights."""
-        return str(self.frechet[backbone].weights_sha256)
+        return str(self.frechet[backbone].backbone.weights_sha256)
 
     def card(self) -> dict[str, Any]:
         """Return which networks measured, with their weights' checksums; None for those that did not."""
         fid = "inception" in self.frechet
-        lpips = self.lpips
         return {
             "backbone": self.backbone,
             "pd_lite0": {
@@ -63,8 +69,8 @@ class MetricNetworks:
             },
             "fd_lite0": {
                 "network": "EfficientNet-Lite0",
-                "block": lite0.FRECHET_BLOCK,
-                "input_size": lite0.FRECHET_SIZE,
+                "block": LITE0_BLOCK,
+                "input_size": LITE0_SIZE,
                 "weights_sha256": self.weights_sha256("lite0"),
             },
             "fid": {
@@ -74,8 +80,12 @@ class MetricNetworks:
             }
             if fid
             else None,
-            "lpips": {"network": self.lpips_net, "version": "0.1", "weights_sha256": lpips.weights_sha256}
-            if lpips
+            "lpips": {
+                "network": self.lpips_net,
+                "version": "0.1",
+                "weights_sha256": self.lpips.weights_sha256,
+            }
+            if self.lpips
             else None,
         }
 
@@ -84,7 +94,7 @@ class MetricNetworks:
             return None
         found = weights.find(path)
         if found is None:
-            self.missing.append(weights.missing_line(path))
+            self.missing.append(f"{weights.needed_by} is null: {weights.missing_line(path)}")
             logger.log(logging.ERROR if self.backbone == "standard" else logging.WARNING, self.missing[-1])
         return found
 

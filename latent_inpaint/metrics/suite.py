@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from latent_inpaint.metrics.discriminative import inception_discriminative_scores
 from latent_inpaint.metrics.image import check_batch, l1_hole, psnr, ssim
-from latent_inpaint.metrics.inception import inception_discriminative_scores
-from latent_inpaint.metrics.lite0 import lite0_perceptual_distance
 from latent_inpaint.metrics.networks import MetricNetworks
+from latent_inpaint.metrics.perceptual import lite0_perceptual_distance, lpips_distance
 from latent_inpaint.metrics.records import MethodRecords, RealFeatures
 from latent_inpaint.metrics.summary import Pictures, summarise
 
@@ -193,7 +193,7 @@ class MetricSuite:
             "psnr": float(psnr(picture, truth)),
             "l1_hole": float(l1_hole(picture, truth, hole)),
             "pd_lite0": float(distance),
-            "lpips": float(lpips(picture, truth)) if lpips else math.nan,
+            "lpips": float(lpips_distance(lpips(picture), lpips(truth))) if lpips else math.nan,
         }
 
     def _frechet_features(self, picture: Tensor, truth: Tensor, name: str) -> dict[str, Tensor]:

