@@ -7,6 +7,7 @@ from a file.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import inspect
 from collections.abc import Callable, Sequence
@@ -15,12 +16,15 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-PartClass = TypeVar("PartClass", bound=type[nn.Module])
-_REGISTRY: dict[str, type[nn.Module]] = {}
+PartClass = TypeVar("PartClass", bound=type[Any])
+_REGISTRY: dict[str, type[Any]] = {}
 
 
 def part(cls: PartClass) -> PartClass:
     """Class decorator: register a network and record the arguments with which each instance is built.
+
+    Frozen dataclasses that are arguments of networks (a path, a sampler) are registered, too; their fields
+    are their arguments.
 
     Arguments may be JSON values (numbers, strings, booleans, None, lists of them) or other parts.
 
@@ -29,6 +33,9 @@ def part(cls: PartClass) -> PartClass:
     """
     if cls.__name__ in _REGISTRY:
         raise ValueError(f"part: a class named {cls.__name__!r} is registered already; choose another name")
+    if dataclasses.is_dataclass(cls):
+        _REGISTRY[cls.__name__] = cls
+        return cls
     signature = inspect.signature(cls.__init__)
     construct: Callable[..., None] = cls.__init__
 
@@ -47,13 +54,16 @@ def part(cls: PartClass) -> PartClass:
     return cls
 
 
-def describe(network: nn.Module) -> dict[str, Any]:
+def describe(network: Any) -> dict[str, Any]:
     """How `network` was built, as JSON values: `{"class": name, "arguments": {...}}`, parts nested.
 
     Raises:
         TypeError: the network's class is not marked with `part`.
     """
     arguments: Any = getattr(network, "_part_arguments", None)
+    if dataclasses.is_dataclass(network) and _REGISTRY.get(type(network).__name__) is type(network):
+        fields = dataclasses.fields(network)
+        arguments = {field.name: _describe_value(getattr(network, field.name)) for field in fields}
     if arguments is None:
         raise TypeError(
             f"describe: {type(network).__name__} is not a registered part; "
@@ -94,7 +104,7 @@ def describes(description: Any, network: nn.Module) -> bool:
 
 
 def _describe_value(value: Any) -> Any:
-    if isinstance(value, nn.Module):
+    if isinstance(value, nn.Module) or dataclasses.is_dataclass(value):
         return describe(value)
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [_describe_value(item) for item in value]

@@ -1,4 +1,5 @@
 import json
+from dataclasses import dataclass
 
 import pytest
 import torch
@@ -102,3 +103,25 @@ def test_foreign_and_missing_checkpoints(tmp_path):
 def test_who_may_read_the_folder_may_read_the_weights(tmp_path):
     folder = save_model(Encoder(2), tmp_path)
     assert (folder / "model.safetensors").stat().st_mode == (folder / "model.json").stat().st_mode
+
+
+def test_values_are_parts_too():
+    """A frozen dataclass, once registered, is described with the network that holds it, and rebuilt."""
+
+    @dataclass(frozen=True)
+    class Half:
+        share: float = 0.5
+
+    default = Half()
+    part(Half)
+
+    @part
+    class Scaled(nn.Module):
+        def __init__(self, half: Half = default) -> None:
+            super().__init__()
+            self.half = half
+
+    assert describe(Scaled())["arguments"] == {"half": {"class": "Half", "arguments": {"share": 0.5}}}
+    assert build(describe(Scaled(Half(0.25)))).half == Half(0.25)
+    with pytest.raises(TypeError, match="JSON values or parts|not a registered part"):
+        Scaled(dataclass(frozen=True)(type("Foreign", (), {}))())

@@ -1,0 +1,58 @@
+"""Random numbers from the generator that was handed down, drawn on the CPU: the same on every device."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+
+Generators: TypeAlias = torch.Generator | Sequence[torch.Generator]
+"""One generator for a batch, or one for each of its pictures: then a picture's noise depends on nothing but
+its own generator."""
+
+
+def normal_like(x: Tensor, generator: Generators) -> Tensor:
+    """Standard normal numbers of the shape, device and precision of `x`.
+
+    Args:
+        x: `[B, …]`.
+        generator: a CPU generator for all, or a list of B, one a picture.
+
+    Raises:
+        ValueError: a list of another length than the batch.
+
+    Example:
+        >>> x = torch.zeros(2, 1, 1, 1)
+        >>> both = normal_like(x, [torch.Generator().manual_seed(seed) for seed in (5, 6)])
+        >>> torch.equal(both[1:], normal_like(x[:1], torch.Generator().manual_seed(6)))
+        True
+    """
+    if isinstance(generator, torch.Generator):
+        return torch.randn(x.shape, generator=generator).to(x)
+    _check_count(generator, len(x))
+    return torch.stack([torch.randn(x.shape[1:], generator=one) for one in generator]).to(x)
+
+
+def seeds(n: int, generator: Generators) -> Tensor:
+    """`n` seeds, drawn one after the other: `[n]` from one generator, `[n, B]` from a list of B.
+
+    Example:
+        >>> one, other = (seeds(3, torch.Generator().manual_seed(0)) for _ in range(2))
+        >>> torch.equal(one, other)
+        True
+    """
+    if isinstance(generator, torch.Generator):
+        return torch.randint(2**62, (n,), generator=generator)
+    return torch.stack([torch.randint(2**62, (n,), generator=one) for one in generator], dim=1)
+
+
+def seeded(values: Tensor) -> list[torch.Generator]:
+    """A CPU generator for each of the seeds `[B]`."""
+    return [torch.Generator().manual_seed(int(value)) for value in values]
+
+
+def _check_count(generator: Sequence[torch.Generator], batch: int) -> None:
+    if len(generator) != batch:
+        raise ValueError(f"generator: a list must hold one a picture, {batch}, got {len(generator)}")
