@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from latent_inpaint.visual.grids import read_column, sheet
+from latent_inpaint.sheets import read_column, sheet
 
 log = logging.getLogger(__name__)
 

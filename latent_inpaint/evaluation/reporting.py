@@ -9,9 +9,9 @@ from typing import Any
 from latent_inpaint.data import Batch
 from latent_inpaint.evaluation.gallery import Extremes, Gallery, extreme_cases, show, spread, wanted_results
 from latent_inpaint.evaluation.methods import Method
+from latent_inpaint.evaluation.page import ReportPicture, render_report
 from latent_inpaint.evaluation.pictures import PictureValues
 from latent_inpaint.evaluation.tables import Column, Row, best_rows, used_columns
-from latent_inpaint.visual.report import ReportPicture, render_report
 
 
 def report(

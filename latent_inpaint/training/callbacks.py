@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from latent_inpaint.data import Batch
 from latent_inpaint.models import Autoencoder, composite
+from latent_inpaint.sheets import progress_sheet, save_sheet
 from latent_inpaint.training.checkpoints import LAST_NAME
-from latent_inpaint.visual.grids import progress_sheet, save_sheet
 
 PICTURE_BATCHES = 4
 

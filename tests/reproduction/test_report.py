@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from latent_inpaint.visual.grids import save_sheet
+from latent_inpaint.sheets import save_sheet
 from reproduction.command import states
 from reproduction.document import Document, Picture, Section, Table, html, markdown
 from reproduction.findings import Results

@@ -13,7 +13,7 @@ Study = Callable[[argparse.Namespace], None]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a study; returns the exit status."""
     options = _parser().parse_args(arguments)
-    from latent_inpaint.visual import studies
+    from reproduction.studies import studies
 
     try:
         getattr(studies, options.study)(options)

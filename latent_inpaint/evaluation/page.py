@@ -52,7 +52,7 @@ def render_report(content: Mapping[str, Any], pictures: Sequence[ReportPicture])
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
-    templates = files("latent_inpaint.visual") / "templates"
+    templates = files("latent_inpaint.evaluation") / "templates"
     read = {name: (templates / name).read_text(encoding="utf-8") for name in _TEMPLATES}
     page = Environment(autoescape=True, undefined=StrictUndefined).from_string(read["report.html.j2"])
     script = read["report.js"] + (read["gallery.js"] if pictures else "")

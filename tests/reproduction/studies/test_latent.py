@@ -5,9 +5,8 @@ import torch
 from PIL import Image
 
 from latent_inpaint.models import save_model
-from latent_inpaint.visual.cli import main
-from latent_inpaint.visual.grids import progress_sheet, read_column, save_sheet, sheet, to_uint8
-from latent_inpaint.visual.latent import latent_damage
+from reproduction.studies.command import main
+from reproduction.studies.latent import latent_damage
 
 
 def test_equation_4_1(model):
@@ -48,15 +47,3 @@ def test_the_command(model, tmp_path, capsys):
     assert "none.png" in capsys.readouterr().err
     assert main([*arguments, "--size", "30"]) == 1
     assert "--size must be a multiple of 8, got 30" in capsys.readouterr().err
-
-
-def test_sheets_can_be_taken_apart_again(tmp_path):
-    images = {name: torch.rand(3, 3, 16, 24) for name in ("input", "composite", "truth")}
-    for step in (0, 10):
-        save_sheet(images, tmp_path / f"step_{step:07d}.png")
-    path = tmp_path / "step_0000010.png"
-    for name, expected in images.items():
-        assert np.array_equal(read_column(path, name), to_uint8(expected))
-    assert read_column(path, "mask") is None
-    progress = progress_sheet(tmp_path, ("input", "composite", "truth"))
-    assert progress.size == sheet(dict.fromkeys("abcd", to_uint8(images["input"]))).size

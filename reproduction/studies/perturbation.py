@@ -11,8 +11,8 @@ from PIL import Image
 from torch import Tensor
 
 from latent_inpaint.losses.latent_weights import channel_variance
-from latent_inpaint.visual.grids import sheet, to_uint8
-from latent_inpaint.visual.heat import captioned, heat
+from latent_inpaint.sheets import sheet, to_uint8
+from reproduction.studies.heat import captioned, heat
 
 VISIBLE = 0.01
 SHOWN_MAPS = 4

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from latent_inpaint.models import LatentInpainter
 from latent_inpaint.models.inpainter import check_shapes
-from latent_inpaint.visual.grids import sheet, to_uint8
+from latent_inpaint.sheets import sheet, to_uint8
 
 
 class LatentDamage(NamedTuple):

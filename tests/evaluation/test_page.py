@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from latent_inpaint.visual.report import ReportPicture, hole_uri, picture_uri, render_report
+from latent_inpaint.evaluation.page import ReportPicture, hole_uri, picture_uri, render_report
 
 COLUMN = {"key": "ssim", "title": "SSIM", "heading": "SSIM ↑", "up": True, "digits": 4}
 

@@ -10,12 +10,12 @@ from torch.nn import functional
 
 from latent_inpaint.losses import inlier_mask
 from latent_inpaint.models import save_model
-from latent_inpaint.visual.cli import main
-from latent_inpaint.visual.examples import pictures as read_pictures
-from latent_inpaint.visual.features import BlockFeatures, feature_numbers, feature_sheet, feature_study
-from latent_inpaint.visual.heat import CAPTION, captioned, heat
-from latent_inpaint.visual.interpolation import METHODS, interpolation_sheet, interpolation_study, resample
-from latent_inpaint.visual.perturbation import (
+from reproduction.studies.command import main
+from reproduction.studies.examples import pictures as read_pictures
+from reproduction.studies.features import BlockFeatures, feature_numbers, feature_sheet, feature_study
+from reproduction.studies.heat import CAPTION, captioned, heat
+from reproduction.studies.interpolation import METHODS, interpolation_sheet, interpolation_study, resample
+from reproduction.studies.perturbation import (
     grid_positions,
     perturbation_maps,
     perturbation_numbers,
@@ -151,7 +151,7 @@ def test_features_are_the_decoders_and_masks_the_losses(model):
 def test_a_constant_map_shows_no_outliers(model, monkeypatch):
     flat = torch.zeros(1, 2, 16, 16)
     assert not inlier_mask(flat).any()
-    monkeypatch.setattr("latent_inpaint.visual.features.decoder_features", lambda *_: [flat])
+    monkeypatch.setattr("reproduction.studies.features.decoder_features", lambda *_: [flat])
     (block,) = feature_study(model, torch.rand(1, 3, 64, 64))
     assert not block.outlier_share.any()
 

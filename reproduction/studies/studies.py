@@ -14,11 +14,11 @@ from torch import Tensor
 import latent_inpaint
 from latent_inpaint.files import write_json
 from latent_inpaint.models import LatentInpainter
-from latent_inpaint.visual.examples import examples, pictures
-from latent_inpaint.visual.features import feature_numbers, feature_sheet, feature_study
-from latent_inpaint.visual.interpolation import interpolation_sheet, interpolation_study
-from latent_inpaint.visual.latent import damage_sheet
-from latent_inpaint.visual.perturbation import (
+from reproduction.studies.examples import examples, pictures
+from reproduction.studies.features import feature_numbers, feature_sheet, feature_study
+from reproduction.studies.interpolation import interpolation_sheet, interpolation_study
+from reproduction.studies.latent import damage_sheet
+from reproduction.studies.perturbation import (
     grid_positions,
     perturbation_maps,
     perturbation_numbers,

@@ -12,8 +12,8 @@ from torch.nn import functional
 
 from latent_inpaint.losses.latent_perceptual import decoder_features, inlier_mask
 from latent_inpaint.models import LatentInpainter
-from latent_inpaint.visual.grids import sheet, to_uint8
-from latent_inpaint.visual.heat import captioned, heat
+from latent_inpaint.sheets import sheet, to_uint8
+from reproduction.studies.heat import captioned, heat
 
 SHOWN_CHANNELS = 2
 KEPT, OUTLIER = (225, 225, 225), (255, 60, 140)

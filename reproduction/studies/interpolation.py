@@ -13,8 +13,8 @@ from torch.nn import functional
 from latent_inpaint.losses.latent_weights import channel_variance
 from latent_inpaint.metrics.image import psnr, ssim
 from latent_inpaint.models import LatentInpainter
-from latent_inpaint.visual.grids import sheet, to_uint8
-from latent_inpaint.visual.heat import captioned
+from latent_inpaint.sheets import sheet, to_uint8
+from reproduction.studies.heat import captioned
 
 METHODS = ("nearest", "bilinear", "bicubic")
 

@@ -1,1 +1,0 @@
-"""Pictures for people: sheets of samples, latent visualisation, reports."""
