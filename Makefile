@@ -14,7 +14,7 @@ help:
 	@echo "make evaluate   table and report: on Places2 if PLACES2_DIR is set, else on the sample photographs"
 	@echo "make reproduce  DATA=DIR: the rows of the thesis' tables trained again, and a report (days of computing; resumable)"
 	@echo "make bench      ratios of speed with their targets, on this machine (under 10 minutes on two cores)"
-	@echo "make lint       ruff and mypy"
+	@echo "make lint       ruff, mypy and what may import what"
 
 setup: $(VENV)/installed
 
@@ -68,6 +68,7 @@ lint: setup
 	$(BIN)/ruff check latent_inpaint benchmarks reproduction bin tests
 	$(BIN)/ruff format --check latent_inpaint benchmarks reproduction bin tests
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache
