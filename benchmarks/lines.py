@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from latent_inpaint.markdown import markdown_table
+
 if TYPE_CHECKING:
     from rich.table import Table
 
 COLUMNS = ("benchmark", "measured", "target", "reached", "compared with", "limit")
+NUMBERS = ("measured", "target")
 
 
 @dataclass(frozen=True)
@@ -60,17 +63,17 @@ def console_table(lines: Sequence[Line], title: str) -> Table:
 
     table = Table(title=title, show_lines=True)
     for name in COLUMNS:
-        table.add_column(name, justify="right" if name in ("measured", "target") else "left")
+        table.add_column(name, justify="right" if name in NUMBERS else "left")
     colours = {None: "", True: "green", False: "red"}
     for line in lines:
         table.add_row(*line.cells(), style=colours[line.reached])
     return table
 
 
-def markdown_table(lines: Sequence[Line]) -> str:
+def markdown_lines(lines: Sequence[Line]) -> str:
     """The lines as a Markdown table."""
-    rows = [COLUMNS, ("---", "---:", "---:", "---", "---", "---"), *(line.cells() for line in lines)]
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n"
+    numbers = [index for index, name in enumerate(COLUMNS) if name in NUMBERS]
+    return markdown_table(COLUMNS, [line.cells() for line in lines], numbers)
 
 
 def _number(value: float) -> str:

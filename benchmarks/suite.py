@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from benchmarks import data, floors, steps
-from benchmarks.lines import Line, console_table, markdown_table
+from benchmarks.lines import Line, console_table, markdown_lines
 from latent_inpaint.files import write_json, write_text
 from latent_inpaint.inference.benchmark import MODES, measure_one
 from latent_inpaint.models import save_model
@@ -58,7 +58,7 @@ def run(output: Path, repeats: int, only: Sequence[str] = ()) -> list[Line]:
         report["parts"] = [part.as_dict() for part in parts]
     report["seconds"] = time.perf_counter() - start
     write_json(output, report)
-    write_text(output.with_suffix(".md"), markdown_table(lines))
+    write_text(output.with_suffix(".md"), markdown_lines(lines))
     load = report["machine"]["load"]
     console.print(f"{output} after {report['seconds']:.0f} s; load averages at the end {load}")
     return lines

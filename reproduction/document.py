@@ -9,6 +9,8 @@ from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
+from latent_inpaint.markdown import markdown_table
+
 
 @dataclass(frozen=True)
 class Text:
@@ -132,9 +134,8 @@ def _markdown(block: Text | Bullets | Table | Picture) -> str:
         return "\n".join(f"- {item}" for item in block.items)
     if isinstance(block, Picture):
         return f"![{block.title}]({block.path})"
-    rule = ["---" if i < block.words else "---:" for i in range(len(block.header))]
-    lines = [block.header, rule, *([cell.replace("|", "\\|") for cell in row] for row in block.rows)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    numbers = range(block.words, len(block.header))
+    return markdown_table(block.header, block.rows, numbers).rstrip("\n")
 
 
 def _html(block: Text | Bullets | Table | Picture) -> str:

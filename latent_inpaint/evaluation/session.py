@@ -23,7 +23,7 @@ from latent_inpaint.evaluation.methods import Method
 from latent_inpaint.evaluation.pictures import picture_values, write_pictures
 from latent_inpaint.evaluation.reporting import report
 from latent_inpaint.evaluation.runner import check_names, evaluate
-from latent_inpaint.evaluation.tables import LOG_WIDTH, console_table, markdown_table
+from latent_inpaint.evaluation.tables import LOG_WIDTH, console_table, markdown_rows
 from latent_inpaint.files import write_text
 from latent_inpaint.metrics.suite import MetricSuite
 
@@ -87,7 +87,7 @@ def compare(
         row["card"] |= {"n_unreadable": len(unreadable), "unreadable": unreadable}
     Console(width=None if sys.stdout.isatty() else LOG_WIDTH).print(console_table(rows, _title(rows)))
     write_rows(folder / ROWS_NAME, rows)
-    write_text(folder / MARKDOWN_NAME, markdown_table(rows))
+    write_text(folder / MARKDOWN_NAME, markdown_rows(rows))
     values = picture_values(suite, [method.name for method in methods])
     write_pictures(folder / PICTURES_NAME, values)
     if gallery is not None:

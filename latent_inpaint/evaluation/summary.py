@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from latent_inpaint.evaluation.files import ERROR_NAME, ROWS_NAME, read_rows
-from latent_inpaint.evaluation.tables import markdown_table
+from latent_inpaint.evaluation.tables import markdown_rows
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ def without_results(folder: Path) -> list[str]:
 
 def markdown_summary(groups: Sequence[Group], without: Sequence[str] = ()) -> str:
     """The groups' tables, each under its title; then the runs without results."""
-    parts = [f"## {group.title}\n\n{markdown_table(group.rows, 'run')}" for group in groups]
+    parts = [f"## {group.title}\n\n{markdown_rows(group.rows, 'run')}" for group in groups]
     if without:
         parts.append("## Without results\n\n" + "".join(f"- {line}\n" for line in without))
     return "\n".join(parts)

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from latent_inpaint.markdown import markdown_table
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -71,7 +73,7 @@ def best_rows(rows: Sequence[Row], column: Column) -> set[int]:
     return {index for index, value in fair.items() if column.text(value) == column.text(best)}
 
 
-def markdown_table(rows: Sequence[Row], first: str = "method") -> str:
+def markdown_rows(rows: Sequence[Row], first: str = "method") -> str:
     """The rows as a Markdown table, the best of each column in bold.
 
     Args:
@@ -80,19 +82,16 @@ def markdown_table(rows: Sequence[Row], first: str = "method") -> str:
     """
     columns = used_columns(rows)
     best = {column: best_rows(rows, column) for column in columns}
-    lines = [
-        "| " + " | ".join([first, *(column.heading for column in columns), "n", "s/image"]) + " |",
-        "|---|" + "---:|" * (len(columns) + 2),
-    ]
+    lines = []
     for index, row in enumerate(rows):
         cells = [c.text(row["metrics"].get(c.key)) for c in columns]
         cells = [f"**{cell}**" if index in best[c] else cell for c, cell in zip(columns, cells)]
-        lines.append("| " + " | ".join([str(row[first]), *cells, *_counts(row)]) + " |")
-    return "\n".join(lines) + "\n"
+        lines.append([str(row[first]), *cells, *_counts(row)])
+    return markdown_table([first, *(column.heading for column in columns), "n", "s/image"], lines)
 
 
 def console_table(rows: Sequence[Row], title: str, first: str = "method") -> Table:
-    """The rows as a `rich` table, the best of each column in bold; see `markdown_table`."""
+    """The rows as a `rich` table, the best of each column in bold; see `markdown_rows`."""
     from rich.table import Table
 
     columns = used_columns(rows)

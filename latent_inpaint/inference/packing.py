@@ -10,6 +10,7 @@ from typing import Any
 
 from latent_inpaint.files import read_json, write_text
 from latent_inpaint.inference.loading import BOX, load
+from latent_inpaint.markdown import markdown_table
 from latent_inpaint.models.inpainter import LatentInpainter
 from latent_inpaint.models.storage import DESCRIPTION_NAME, WEIGHTS_NAME, save_model
 
@@ -118,9 +119,7 @@ def _as_markdown(card: Mapping[str, Any], n_bytes: int) -> str:
     metrics, size = card["metrics"], f"{n_bytes / 2**20:.2f}"
     names = list(next(iter(metrics["rows"].values())))
     evaluation = f"```bash\n{metrics['command']}\n```\n\n" if metrics["command"] != card["command"] else ""
-    table = [f"| method | {' | '.join(names)} |", f"|---|{'---:|' * len(names)}"]
-    for method, values in metrics["rows"].items():
-        table.append(f"| {method} | {' | '.join(str(values.get(name, '')) for name in names)} |")
+    rows = [[method, *(str(found.get(n, "")) for n in names)] for method, found in metrics["rows"].items()]
     return f"""# The network in the box
 What `latent_inpaint.load()` gives without arguments. {size} MiB of float16; computes in float32.
 
@@ -138,8 +137,7 @@ What `latent_inpaint.load()` gives without arguments. {size} MiB of float16; com
 ## Metrics
 {metrics["pictures"]} pictures that were not trained on, {metrics["size"]}², masks `{metrics["masks"]}`:
 
-{chr(10).join(table)}
-
+{markdown_table(["method", *names], rows)}
 {evaluation}## Limits
 {card["limits"]}
 """

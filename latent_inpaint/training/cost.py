@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from omegaconf import DictConfig
 from torch import nn
 
+from latent_inpaint.markdown import markdown_table
 from latent_inpaint.training.dry_run import step_cost, training_module
 
 SECONDS_PER_DAY = 86400
@@ -91,16 +92,14 @@ def images_per_second(training: Training, gpus: int, machine: Machine) -> float:
 def markdown(trainings: list[Training], machine: Machine, counts: tuple[int, ...] = (1, 8, 64)) -> str:
     """A table of images per second and days, one row a training, and the assumptions under it."""
     titles = [f"{count} GPU{'s' if count > 1 else ''}" for count in counts]
-    lines = [
-        f"| experiment | GFLOPs/image | images | {' | '.join(titles)} |",
-        "|---|---:|---:" + "|---:" * len(counts) + "|",
-    ]
+    rows = []
     for training in trainings:
         speeds = [images_per_second(training, count, machine) for count in counts]
         cells = [f"{speed:,.0f}/s, {_duration(training.images / speed)}" for speed in speeds]
         flops, images = f"{training.flops / 1e9:,.0f}", f"{training.images / 1e6:.0f} M"
-        lines.append(f"| `{training.name}` | {flops} | {images} | {' | '.join(cells)} |")
-    return "\n".join([*lines, "", _assumptions(machine)])
+        rows.append([f"`{training.name}`", flops, images, *cells])
+    table = markdown_table(["experiment", "GFLOPs/image", "images", *titles], rows)
+    return f"{table}\n{_assumptions(machine)}"
 
 
 def _duration(seconds: float) -> str:

@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional
 
 from benchmarks.floors import Part, TrafficMeter
-from benchmarks.lines import Line, console_table, markdown_table
+from benchmarks.lines import Line, console_table, markdown_lines
 from benchmarks.steps import ROWS, step_flops
 from benchmarks.suite import run
 from benchmarks.timing import medians, rate, ratios
@@ -23,7 +23,7 @@ def test_a_line_knows_whether_its_target_is_reached():
 def test_tables_have_every_line():
     lines = [Line("first", 0.7, 0.6, "b", "c"), Line("second", 1.0, None, "b", "c")]
     assert console_table(lines, "title").row_count == 2
-    assert [row.split("|")[1].strip() for row in markdown_table(lines).splitlines()[2:]] == [
+    assert [row.split("|")[1].strip() for row in markdown_lines(lines).splitlines()[2:]] == [
         "first",
         "second",
     ]

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from latent_inpaint.evaluation.card import command, commit, library_versions, source_sha256
 from latent_inpaint.evaluation.files import read_rows, write_rows
-from latent_inpaint.evaluation.tables import COLUMNS, best_rows, console_table, markdown_table
+from latent_inpaint.evaluation.tables import COLUMNS, best_rows, console_table, markdown_rows
 from latent_inpaint.metrics import suite
 
 ROWS = [
@@ -37,7 +37,7 @@ def test_best_is_what_prints_best_among_rows_that_did_not_see_the_truth():
 
 
 def test_markdown():
-    lines = markdown_table(ROWS).splitlines()
+    lines = markdown_rows(ROWS).splitlines()
     assert lines[0] == "| method | SSIM ↑ | L1 hole ↓ | n | s/image |"
     assert lines[2] == "| ours | **0.9123** | **0.0500** | 9 (1 failed) | 0.250 |"
     assert lines[4] == "| truth | 1.0000 | 0.0000 | 10 | – |"
