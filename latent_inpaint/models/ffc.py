@@ -11,7 +11,8 @@ input's: adding a tensor of one layout to one of another takes ten times as long
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +22,8 @@ from torch.nn import functional
 from latent_inpaint.models.norm import conv_norm
 
 RESIDUAL_SCALE = 0.1
+Norm: TypeAlias = Callable[[int], Any]
+"""Makes the norm of a number of channels; BatchNorm in LaMa."""
 
 
 def split_channels(channels: int, ratio: float) -> tuple[int, int]:
@@ -85,15 +88,15 @@ def layout(x: Tensor) -> torch.memory_format:
 
 
 class FourierUnit(nn.Module):
-    """1×1 convolution in the frequency domain: real FFT, conv + BN + ReLU on (re₀, im₀, re₁ …), inverse FFT.
+    """1×1 convolution in the frequency domain: real FFT, conv + norm + ReLU on (re₀, im₀ …), inverse FFT.
 
     Both transforms run in float32, whatever autocast says: half precision FFTs are not available everywhere.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, norm: Norm = nn.BatchNorm2d) -> None:
         super().__init__()
         self.conv = nn.Conv2d(2 * channels, 2 * channels, kernel_size=1, bias=False)
-        self.norm = nn.BatchNorm2d(2 * channels)
+        self.norm = norm(2 * channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B, C, H, W]` → `[B, C, H, W]`, in the layout and precision of `x`."""
@@ -105,12 +108,12 @@ class FourierUnit(nn.Module):
 class SpectralTransform(nn.Module):
     """Global→global path: 1×1 conv to half the channels, `u + fourier(u)`, 1×1 conv to the output."""
 
-    def __init__(self, in_channels: int, out_channels: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int, norm: Norm = nn.BatchNorm2d) -> None:
         super().__init__()
         hidden = max(1, out_channels // 2)
         self.reduce = nn.Conv2d(in_channels, hidden, kernel_size=1, bias=False)
-        self.norm = nn.BatchNorm2d(hidden)
-        self.fourier = FourierUnit(hidden)
+        self.norm = norm(hidden)
+        self.fourier = FourierUnit(hidden, norm)
         self.expand = nn.Conv2d(hidden, out_channels, kernel_size=1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -120,14 +123,15 @@ class SpectralTransform(nn.Module):
 
 
 class FFC(nn.Module):
-    """Fast Fourier Convolution + BatchNorm + ReLU on a latent in one tensor, local channels first.
+    """Fast Fourier Convolution + norm + ReLU on a latent in one tensor, local channels first.
 
     Args:
         channels: number of input and output channels C.
         ratio: share of the global channels, in [0, 1]; 0 is a plain 3×3 convolution.
+        norm: makes each norm.
     """
 
-    def __init__(self, channels: int, ratio: float = 0.75) -> None:
+    def __init__(self, channels: int, ratio: float = 0.75, norm: Norm = nn.BatchNorm2d) -> None:
         super().__init__()
         self.n_local, self.n_global = split_channels(channels, ratio)
         if self.n_local:
@@ -136,8 +140,8 @@ class FFC(nn.Module):
         if self.n_global and self.n_local:
             self.local_to_global = _conv3x3(self.n_local, self.n_global)
         if self.n_global:
-            self.global_to_global = SpectralTransform(self.n_global, self.n_global)
-        self.norm = nn.BatchNorm2d(channels)
+            self.global_to_global = SpectralTransform(self.n_global, self.n_global, norm)
+        self.norm = norm(channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B, C, H, W]` → `[B, C, H, W]`, H and W at least 2 (reflect padding)."""

@@ -20,9 +20,9 @@ def folded(conv: nn.Conv2d | nn.ConvTranspose2d, norm: nn.BatchNorm2d) -> tuple[
     return conv.weight * scale.view(shape), bias
 
 
-def conv_norm(conv: nn.Conv2d, norm: nn.BatchNorm2d, x: Tensor) -> Tensor:
-    """`norm(conv(x))` with any padding mode; one convolution in eval mode."""
-    if norm.training:
+def conv_norm(conv: nn.Conv2d, norm: nn.Module, x: Tensor) -> Tensor:
+    """`norm(conv(x))` with any padding mode; one convolution where the norm is a BatchNorm in eval mode."""
+    if norm.training or not isinstance(norm, nn.BatchNorm2d):
         return norm(conv(x))
     return conv._conv_forward(x, *folded(conv, norm))
 
