@@ -34,6 +34,12 @@ class WideMasks:
         max_times: largest number of polylines, less one.
         max_angle: a segment's angle is `0.01 + U{0 .. max_angle − 1}` radians.
         reference: side of the picture in whose pixels the lengths are given.
+
+    Example:
+        >>> strokes = WideMasks(64, max_length=200, max_width=100, min_times=1, max_times=5)
+        >>> mask = strokes(np.random.default_rng(0))
+        >>> mask.shape, mask.dtype
+        ((64, 64), dtype('bool'))
     """
 
     size: int
@@ -102,6 +108,12 @@ class BoxMasks:
         min_times: smallest number of rectangles.
         max_times: largest number of rectangles.
         reference: side of the picture in whose pixels the lengths are given.
+
+    Example:
+        >>> boxes = BoxMasks(64, min_side=40, max_side=80, margin=20, min_times=1, max_times=1)
+        >>> mask = boxes(np.random.default_rng(0))
+        >>> bool(mask.any()), bool(mask[:5].any())  # the margin is 20 of 256 pixels: 5 of 64
+        (True, False)
     """
 
     size: int
@@ -136,7 +148,13 @@ class BoxMasks:
 
 @dataclass(frozen=True)
 class MixedMasks:
-    """One of several generators, chosen with probability proportional to its weight."""
+    """One of several generators, chosen with probability proportional to its weight.
+
+    Example:
+        >>> left, right = (lambda rng: np.array([[True, False]])), (lambda rng: np.array([[False, True]]))
+        >>> MixedMasks((left, right), weights=(1, 0))(np.random.default_rng(0)).tolist()
+        [[True, False]]
+    """
 
     generators: tuple[MaskGenerator, ...]
     weights: tuple[float, ...]
@@ -155,7 +173,13 @@ class MixedMasks:
 
 @dataclass(frozen=True)
 class LimitedMasks:
-    """Draws again until the hole covers at most `max_fraction` of the picture."""
+    """Draws again until the hole covers at most `max_fraction` of the picture.
+
+    Example:
+        >>> limited = LimitedMasks(lambda rng: rng.random((16, 16)) < rng.random(), max_fraction=0.2)
+        >>> bool(limited(np.random.default_rng(0)).mean() <= 0.2)
+        True
+    """
 
     generator: MaskGenerator
     max_fraction: float = 0.5
@@ -231,6 +255,11 @@ def preset(name: str, size: int) -> MaskGenerator:
 
     Raises:
         ValueError: for an unknown name or a size below 16.
+
+    Example:
+        >>> mask = preset("thick", 128)(np.random.default_rng(0))
+        >>> mask.shape, bool(0 < mask.mean() <= 0.5)
+        ((128, 128), True)
     """
     if name not in _PRESETS:
         raise ValueError(f"name: expected one of {', '.join(_PRESETS)}, got {name!r}")

@@ -17,6 +17,11 @@ class OutpaintingMasks:
         min_fraction: narrowest strip.
         max_fraction: widest strip.
         probability: of each side.
+
+    Example:
+        >>> mask = OutpaintingMasks(64, probability=1.0)(np.random.default_rng(0))
+        >>> bool(mask[0].all()), bool(mask[32, 32])  # a whole side is missing, the middle is there
+        (True, False)
     """
 
     size: int

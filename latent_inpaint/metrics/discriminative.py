@@ -16,7 +16,6 @@ def inception_discriminative_scores(real: Tensor, fake: Tensor) -> tuple[np.ndar
         fake: features `[N, D]` of the composites, in the same order.
 
     Example:
-        >>> import torch
         >>> real = torch.randn(100, 4, generator=torch.Generator().manual_seed(0))
         >>> paired, unpaired = inception_discriminative_scores(real, real + 50)  # far from the truths
         >>> float(paired.mean()), float(unpaired.mean())

@@ -15,6 +15,11 @@ def ssim(prediction: Tensor, target: Tensor) -> Tensor:
     Args:
         prediction: `[B, 3, H, W]` in [0, 1], H and W at least 11.
         target: `[B, 3, H, W]` in [0, 1].
+
+    Example:
+        >>> picture = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+        >>> ssim(picture, picture)
+        tensor([1.])
     """
     from torchmetrics.functional.image import structural_similarity_index_measure
 
@@ -32,6 +37,10 @@ def psnr(prediction: Tensor, target: Tensor) -> Tensor:
     Args:
         prediction: `[B, 3, H, W]` in [0, 1].
         target: `[B, 3, H, W]` in [0, 1].
+
+    Example:
+        >>> psnr(torch.full((1, 3, 4, 4), 0.6), torch.full((1, 3, 4, 4), 0.5))  # −20 log10(0.1)
+        tensor([20.0000])
     """
     from torchmetrics.functional.image import peak_signal_noise_ratio
 
@@ -46,6 +55,12 @@ def l1_hole(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
         prediction: `[B, 3, H, W]` in [0, 1].
         target: `[B, 3, H, W]` in [0, 1].
         mask: `[B, 1, H, W]`, 1 = hole.
+
+    Example:
+        >>> mask = torch.zeros(1, 1, 4, 4)
+        >>> mask[..., :2] = 1
+        >>> l1_hole(mask.expand(1, 3, 4, 4) * 0.25, torch.zeros(1, 3, 4, 4), mask)
+        tensor([0.2500])
     """
     difference = ((prediction - target).abs() * mask).double().sum(dim=(1, 2, 3))
     return (difference / (prediction.shape[1] * mask.double().sum(dim=(1, 2, 3)))).to(prediction.dtype)
@@ -60,6 +75,11 @@ def batch_metrics(prediction: Tensor, target: Tensor, mask: Tensor) -> dict[str,
         prediction: the composite, `[B, 3, H, W]` in [0, 1].
         target: `[B, 3, H, W]` in [0, 1].
         mask: `[B, 1, H, W]`, 1 = hole.
+
+    Example:
+        >>> truth, mask = torch.full((2, 3, 16, 16), 0.5), torch.ones(2, 1, 16, 16)
+        >>> {name: round(float(value), 4) for name, value in batch_metrics(truth + 0.1, truth, mask).items()}
+        {'ssim': 0.9836, 'psnr': 20.0, 'l1_hole': 0.1}
     """
     return {
         "ssim": ssim(prediction, target).mean(),
@@ -73,6 +93,12 @@ def check_batch(composite: Tensor, target: Tensor, mask: Tensor, names: Sequence
 
     Raises:
         ValueError: shapes do not fit, or a composite has NaN or infinite pixels.
+
+    Example:
+        >>> pictures = torch.rand(2, 3, 8, 8)
+        >>> check_batch(pictures, pictures, torch.ones(2, 1, 8, 8), ["a.png"])
+        Traceback (most recent call last):
+        ValueError: names: expected 2, got 1
     """
     count, _, height, width = target.shape
     for name, value, shape in (

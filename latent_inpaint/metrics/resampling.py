@@ -6,7 +6,13 @@ _DRAWS_AT_ONCE = 1 << 22
 
 
 def mean_interval(values: np.ndarray, replicates: int, seed: int) -> tuple[float, float]:
-    """Return the interval of the mean of `values` `[N]`, finite, N at least 1; a seed fixes it."""
+    """Return the interval of the mean of `values` `[N]`, finite, N at least 1; a seed fixes it.
+
+    Example:
+        >>> low, high = mean_interval(np.arange(100.0), replicates=1000, seed=0)
+        >>> 43 < low < 49.5 < high < 56
+        True
+    """
     n = len(values)
     rng = np.random.default_rng(seed)
     rows = max(1, _DRAWS_AT_ONCE // n)
