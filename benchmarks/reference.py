@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from latent_inpaint.models import FFC, FFCResidualBlock, FourierUnit, LatentInpainter
+from latent_inpaint.models import FFC, FFCResidualBlock, FourierUnit, FunctionRefiner, LatentInpainter
 
 Halves = tuple[Tensor, Tensor]
 
@@ -74,7 +74,7 @@ class PlainBlock(nn.Module):
         return halves[0] + local, halves[1] + globe
 
 
-class PlainRefiner(nn.Module):
+class PlainRefiner(FunctionRefiner):
     """The residual blocks of a refiner, on halves."""
 
     def __init__(self, blocks: nn.Module) -> None:

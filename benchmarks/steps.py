@@ -15,7 +15,15 @@ from benchmarks.lines import Line
 from benchmarks.reference import plain_generator
 from benchmarks.timing import Job, ratios
 from latent_inpaint.losses import LatentL1, PixelL1
-from latent_inpaint.models import Decoder, Encoder, FFCRefiner, InpaintingOutput, LatentInpainter, MaskEncoder
+from latent_inpaint.models import (
+    AlphaEncoder,
+    Decoder,
+    Encoder,
+    FFCRefiner,
+    InpaintingOutput,
+    LatentInpainter,
+    MaskControl,
+)
 from latent_inpaint.training.dry_run import empty
 from latent_inpaint.training.metering import StepMeter
 
@@ -36,18 +44,18 @@ class Row:
 
 
 ROWS = {
-    "baseline": Row(False, True, ("encoder", "refiner", "decoder")),
-    "control": Row(True, True, ("refiner", "mask_encoder")),
-    "latent_control": Row(True, False, ("refiner", "mask_encoder")),
+    "baseline": Row(False, True, ("guide", "refiner", "decoder")),
+    "control": Row(True, True, ("refiner", "guide")),
+    "latent_control": Row(True, False, ("refiner", "guide")),
 }
 
 
 def network(row: Row, ngf: int, n_blocks: int = 9) -> LatentInpainter:
     """The row's network, frozen and in train mode as in training, channels last."""
-    encoder = Encoder(ngf, in_channels=3 if row.control else 4)
+    encoder = Encoder(ngf)
     refiner, decoder = FFCRefiner(encoder.latent_channels, n_blocks), Decoder(ngf)
-    mask_encoder = MaskEncoder(encoder.stage_channels) if row.control else None
-    model = LatentInpainter(encoder, refiner, decoder, mask_encoder, None if row.control else Encoder(ngf))
+    guide = MaskControl(encoder.stage_channels) if row.control else AlphaEncoder(Encoder(ngf, in_channels=4))
+    model = LatentInpainter(encoder, refiner, decoder, guide)
     model = model.to(memory_format=torch.channels_last).requires_grad_(False).eval()
     for name in row.trainable:
         model.get_submodule(name).requires_grad_(True).train()
@@ -153,7 +161,6 @@ def formulation_line(repeats: int) -> Line:
     """A plain LaMa generator's step against the straightforward formulation."""
     batch = batch_of(256, 16)
     ours = network(ROWS["baseline"], 8)
-    ours.plain_encoder = None
     jobs = {
         "ours": partial(training_step(ours, True), *batch),
         "plain": partial(training_step(plain_generator(ours), True), *batch),
@@ -174,7 +181,6 @@ def bf16_line(repeats: int) -> Line:
     jobs: dict[str, Job] = {}
     for name, dtype in (("float32", None), ("bf16", torch.bfloat16)):
         model = network(ROWS["baseline"], 64, n_blocks=2)
-        model.plain_encoder = None
         jobs[name] = partial(training_step(model, True, dtype), *batch)
     native = torch.backends.cpu.get_cpu_capability()
     return Line(

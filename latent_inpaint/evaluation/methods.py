@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from latent_inpaint.models.inpainter import check_shapes
+from latent_inpaint.models.geometry import check_shapes
 
 
 class Method(Protocol):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from latent_inpaint.evaluation.card import source_sha256
 from latent_inpaint.evaluation.methods import BlindMethod
-from latent_inpaint.models.inpainter import pad_to_multiple
+from latent_inpaint.models.geometry import pad_to_multiple
 
 
 class Network(BlindMethod):

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from latent_inpaint.models.autoencoders.ffc import Decoder, Encoder
+from latent_inpaint.models.guides.alpha import MaskAsAlpha
 from latent_inpaint.models.inpainter import LatentInpainter
 from latent_inpaint.models.refiners.ffc import FFCRefiner
 
@@ -38,7 +39,8 @@ class GeneratorShape:
         """The network with fresh weights."""
         encoder = Encoder(self.ngf, self.n_downsampling, self.in_channels, self.max_channels)
         refiner = FFCRefiner(encoder.latent_channels, self.n_blocks, self.ratio)
-        return LatentInpainter(encoder, refiner, Decoder(self.ngf, self.n_downsampling, 3, self.max_channels))
+        decoder = Decoder(self.ngf, self.n_downsampling, 3, self.max_channels)
+        return LatentInpainter(encoder, refiner, decoder, MaskAsAlpha())
 
 
 def generator_prefix(state: Mapping[str, Tensor]) -> str | None:

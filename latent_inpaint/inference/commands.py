@@ -32,13 +32,11 @@ def info(options: Namespace) -> int:
     """Print what a network is made of."""
     model = _load(options)
     encoder = model.encoder
-    is_alpha = encoder.in_channels == 4
-    how = "mask encoder" if model.mask_encoder is not None else "alpha" if is_alpha else "not seen"
     count = sum(parameter.numel() for parameter in model.parameters())
     print(f"network     {type(model.refiner).__name__}, {count / 1e6:.2f} M parameters")
     print(f"encoder     widths {encoder.stage_channels}, 1/{encoder.down_factor} of the picture's size")
     print(f"latent      {encoder.latent_channels} channels")
-    print(f"mask        {how}")
+    print(f"mask        {type(model.guide).__name__}")
     print(f"computes    on {_where(model)}")
     return 0
 

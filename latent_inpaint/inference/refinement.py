@@ -20,7 +20,8 @@ from latent_inpaint.inference.canvas import Box, Canvas, Pixels
 from latent_inpaint.inference.pyramid import halve, halve_hole
 from latent_inpaint.inference.seam import feather_seam
 from latent_inpaint.inference.windows import split
-from latent_inpaint.models.inpainter import LatentInpainter, pad_to_multiple
+from latent_inpaint.models.geometry import pad_to_multiple
+from latent_inpaint.models.inpainter import LatentInpainter
 
 ERODED_BY = 15
 """Diameter in pixels of the ellipse by which the hole is eroded where scales are compared."""

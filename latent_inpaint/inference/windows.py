@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from latent_inpaint.inference.canvas import Box, Canvas, Pixels
-from latent_inpaint.models.inpainter import LatentInpainter, pad_to_multiple
+from latent_inpaint.models.geometry import pad_to_multiple
+from latent_inpaint.models.inpainter import LatentInpainter
 
 HALO = 2
 """Latent positions on each side of a window that the padding of its convolutions may spoil.

@@ -6,14 +6,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from latent_inpaint.losses.base import LossTerm, check_same_shape
-from latent_inpaint.losses.latent_weights import ChannelWeights, HoleWeights
+from latent_inpaint.losses.hole_weights import HoleWeights
 from latent_inpaint.models.output import InpaintingOutput
 
 
 def latent_l1(
     latent: Tensor,
     target: Tensor,
-    channel_weights: Tensor | None = None,
     position_weights: Tensor | None = None,
 ) -> Tensor:
     """`L_lat = mean |R(z_masked) − E(x)|` over all positions and channels, local and global ones.
@@ -21,7 +20,6 @@ def latent_l1(
     Args:
         latent: refined latent, `[B, C, h, w]`.
         target: the true picture's latent, `[B, C, h, w]`.
-        channel_weights: `[C, 1, 1]`, factors of the absolute differences; None: 1.
         position_weights: `[B, 1, h, w]`, factors of the absolute differences; None: 1.
 
     Raises:
@@ -29,8 +27,6 @@ def latent_l1(
     """
     check_same_shape("latent", latent, "target", target)
     distance = functional.l1_loss(latent, target, reduction="none")
-    if channel_weights is not None:
-        distance = channel_weights * distance
     if position_weights is not None:
         distance = position_weights * distance
     return distance.mean()
@@ -41,25 +37,21 @@ class LatentL1(LossTerm):
 
     Args:
         weight: factor of the term in the objective.
-        channels: weights of the channels; None: all 1, as the thesis has it.
         positions: weights in and outside the hole; None: all 1, as the thesis has it.
     """
 
     def __init__(
         self,
         weight: float = 1.0,
-        channels: ChannelWeights | None = None,
         positions: HoleWeights | None = None,
     ) -> None:
         super().__init__(weight)
-        self.channels = channels
         self.positions = positions
 
     def forward(self, output: InpaintingOutput) -> Tensor:
         """Weighted mean absolute difference of `output.latent` and `output.target_latent`."""
-        channel_weights = None if self.channels is None else self.channels(output)
         position_weights = None
         if self.positions is not None:
             height, width = output.latent.shape[-2:]
             position_weights = self.positions(output.mask, (height, width))
-        return latent_l1(output.latent, output.target_latent, channel_weights, position_weights)
+        return latent_l1(output.latent, output.target_latent, position_weights)

@@ -1,16 +1,61 @@
-"""The inpainting network: `image, mask → encoder → latent → refiner → latent → decoder → prediction`."""
+"""The inpainting network: `image, mask → guided encoder → latent → refiner → latent → decoder → picture`."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from latent_inpaint.models.autoencoders.ffc import Decoder, Encoder
-from latent_inpaint.models.guides.mask_control import MaskEncoder
+from latent_inpaint.models.geometry import check_shapes, hole_at_latent, pad_to_multiple
+from latent_inpaint.models.guides.base import Guide
 from latent_inpaint.models.parts import part
+from latent_inpaint.models.refiners.base import Condition, Refiner
+
+
+@runtime_checkable
+class Inpainter(Protocol):
+    """Anything that fills holes: evaluation, the page, export and the service ask for nothing more.
+
+    Attributes:
+        multiple: whether it draws, so that another generator gives another fill.
+    """
+
+    multiple: bool
+
+    def __call__(self, image: Tensor, mask: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Prediction `[B, 3, H, W]` in [0, 1] for the whole picture; `composite` gives the repaired one.
+
+        Args:
+            image: `[B, 3, H, W]` in [0, 1]; what is inside the hole does not matter.
+            mask: `[B, 1, H, W]` in {0, 1}, 1 = hole.
+            generator: source of everything random.
+        """
+
+
+@runtime_checkable
+class LatentModel(Inpainter, Protocol):
+    """An inpainter whose latent can be reached: it fills in windows and can be refined at inference."""
+
+    @property
+    def down_factor(self) -> int:
+        """Pixels per latent position and axis."""
+
+    def encode_masked(self, image: Tensor, mask: Tensor) -> Tensor:
+        """Latent of the masked picture, `[B, C, h, w]`."""
+
+    def refine(
+        self,
+        latent: Tensor,
+        mask: Tensor | None = None,
+        generator: torch.Generator | None = None,
+        steps: int | None = None,
+    ) -> Tensor:
+        """Repaired latent, `[B, C, h, w]`."""
+
+    def decode(self, latent: Tensor) -> Tensor:
+        """Picture of a latent, `[B, 3, H, W]` in [0, 1]."""
 
 
 def composite(image: Tensor, mask: Tensor, prediction: Tensor) -> Tensor:
@@ -28,82 +73,85 @@ def composite(image: Tensor, mask: Tensor, prediction: Tensor) -> Tensor:
 class LatentInpainter(nn.Module):
     """Inpainting in latent space.
 
-    The mask enters in one of two ways: as the encoder's fourth channel ("alpha", as in LaMa), or through a
-    mask encoder that guides a 3-channel encoder.
-
     Args:
-        encoder: image encoder; with 4 input channels it sees the mask.
-        refiner: network on the latent.
+        encoder: plain image encoder, `Encoder` or one that offers the same.
+        refiner: repairs the latent.
         decoder: latent → image.
-        mask_encoder: mask control of a 3-channel encoder.
-        plain_encoder: 3-channel encoder that `encode` uses where `encoder` is not the plain one: it gives the
-            true latents when the mask is alpha.
+        guide: how the mask enters.
 
     Raises:
-        ValueError: parts that do not fit each other.
+        ValueError: encoder and decoder do not fit each other.
     """
 
-    def __init__(
-        self,
-        encoder: Encoder,
-        refiner: nn.Module,
-        decoder: Decoder,
-        mask_encoder: MaskEncoder | None = None,
-        plain_encoder: Encoder | None = None,
-    ) -> None:
+    def __init__(self, encoder: Encoder, refiner: Refiner, decoder: Decoder, guide: Guide) -> None:
         super().__init__()
-        if mask_encoder is not None and encoder.in_channels != 3:
-            raise ValueError(
-                "mask_encoder: the encoder already sees the mask as its fourth channel; use one of the two"
-            )
         if encoder.latent_channels != decoder.latent_channels:
             raise ValueError(
                 "encoder and decoder must agree on latent_channels, "
                 f"got {encoder.latent_channels} and {decoder.latent_channels}"
             )
-        if plain_encoder is not None and plain_encoder.in_channels != 3:
-            raise ValueError(f"plain_encoder must take 3 channels, got {plain_encoder.in_channels}")
         self.encoder = encoder
         self.refiner = refiner
         self.decoder = decoder
-        self.mask_encoder = mask_encoder
-        self.plain_encoder = plain_encoder
+        self.guide = guide
+
+    @property
+    def multiple(self) -> bool:
+        """Whether the refiner draws."""
+        return self.refiner.multiple
 
     @property
     def down_factor(self) -> int:
         """Pixels per latent position and axis."""
-        return self.encoder.down_factor
+        return int(self.encoder.down_factor)
 
     def encode(self, image: Tensor) -> Tensor:
-        """Plain latent `E(x)` of whole pictures `[B, 3, H, W]`: no mask control; a mask channel is empty."""
-        if self.plain_encoder is not None:
-            return self.plain_encoder(image)
-        if self.encoder.in_channels == 4:
-            return self.encoder(functional.pad(image, (0, 0, 0, 0, 0, 1)))
+        """Plain latent `E(x)` of whole pictures `[B, 3, H, W]`: nothing guides it."""
         return self.encoder(image)
 
     def encode_masked(self, image: Tensor, mask: Tensor) -> Tensor:
-        """Latent of the masked picture `x ⊙ (1 − m)`, the mask seen as alpha or through mask control.
+        """Latent of the masked picture `x ⊙ (1 − m)`, guided by the mask, `[B, C, h, w]`.
 
         Args:
             image: `[B, 3, H, W]` in [0, 1], H and W multiples of `down_factor`.
             mask: `[B, 1, H, W]` in {0, 1}, 1 = hole.
         """
-        masked = image * (1 - mask)
-        if self.encoder.in_channels == 4:
-            return self.encoder(torch.cat([masked, mask], dim=1))
-        controls = None if self.mask_encoder is None else self.mask_encoder(mask)
-        return self.encoder(masked, controls)
+        return self.guide(image, mask, self.encoder)
 
-    def refine(self, latent: Tensor) -> Tensor:
-        """Repaired latent, `[B, C, h, w]` → `[B, C, h, w]`."""
-        return self.refiner(latent)
+    def condition(self, masked_latent: Tensor, mask: Tensor) -> Condition:
+        """What the refiner knows: the masked latent `[B, C, h, w]`, and where it is not the true one."""
+        size = (masked_latent.shape[-2], masked_latent.shape[-1])
+        return Condition(masked_latent, hole_at_latent(mask, size, self.encoder.receptive_field), mask)
+
+    def refine(
+        self,
+        latent: Tensor,
+        mask: Tensor | None = None,
+        generator: torch.Generator | None = None,
+        steps: int | None = None,
+    ) -> Tensor:
+        """Repaired latent, `[B, C, h, w]` → `[B, C, h, w]`.
+
+        Args:
+            latent: what `encode_masked` gave.
+            mask: `[B, 1, H, W]` in {0, 1}; a refiner that is a function of the latent does without.
+            generator: source of everything random.
+            steps: network calls of a sampler; None: its own number.
+        """
+        condition = Condition(latent) if mask is None else self.condition(latent, mask)
+        return self.refiner.sample(condition, generator, steps)
 
     def decode(self, latent: Tensor) -> Tensor:
         """Picture of a latent, `[B, C, h, w]` → `[B, 3, h·down_factor, w·down_factor]` in [0, 1]."""
         return self.decoder(latent)
 
-    def forward(self, image: Tensor, mask: Tensor) -> Tensor:
+    def forward(
+        self,
+        image: Tensor,
+        mask: Tensor,
+        generator: torch.Generator | None = None,
+        steps: int | None = None,
+    ) -> Tensor:
         """Prediction `[B, 3, H, W]` in [0, 1] for the whole picture; `composite` gives the repaired one.
 
         Sizes that are no multiple of `down_factor` are padded by mirroring, and cropped again.
@@ -111,6 +159,8 @@ class LatentInpainter(nn.Module):
         Args:
             image: `[B, 3, H, W]` in [0, 1], any size; what is inside the hole does not matter.
             mask: `[B, 1, H, W]` in {0, 1}, 1 = hole.
+            generator: source of everything random.
+            steps: network calls of a sampler; None: its own number.
 
         Raises:
             ValueError: shapes that do not fit.
@@ -119,44 +169,12 @@ class LatentInpainter(nn.Module):
         height, width = image.shape[-2:]
         padded_image = pad_to_multiple(image, self.down_factor)
         padded_mask = pad_to_multiple(mask, self.down_factor)
-        prediction = self.decode(self.refine(self.encode_masked(padded_image, padded_mask)))
+        masked_latent = self.encode_masked(padded_image, padded_mask)
+        prediction = self.decode(self.refine(masked_latent, padded_mask, generator, steps))
         return prediction[..., :height, :width]
 
     def inpaint(self, image: Any, mask: Any, **options: Any) -> Any:
-        """Repair a picture or several, of any size: `latent_inpaint.inpaint` with this network.
-
-        Args:
-            image: numpy `[H, W]` or `[H, W, C]`, PIL image, or torch `[H, W]` or `[C, H, W]`; or a list or a
-                batch of them.
-            mask: the hole, of the picture's size.
-            options: such as `refine=True` or `memory_budget="1GiB"`; see `latent_inpaint.inpaint`.
-
-        Returns:
-            The same kind, size and type as `image`.
-        """
+        """Repair a picture or several, of any size: `latent_inpaint.inpaint` with this network."""
         from latent_inpaint.inference.picture import inpaint
 
         return inpaint(image, mask, self, **options)
-
-
-def check_shapes(image: Tensor, mask: Tensor) -> None:
-    """Raise a ValueError unless image is `[B, 3, H, W]` and mask `[B, 1, H, W]` of the same B, H and W."""
-    if image.ndim != 4 or image.shape[1] != 3:
-        raise ValueError(f"image must have the shape [B, 3, H, W], got {list(image.shape)}")
-    expected = [image.shape[0], 1, *image.shape[-2:]]
-    if list(mask.shape) != expected:
-        raise ValueError(f"mask must have the shape {expected} of its image, got {list(mask.shape)}")
-
-
-def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
-    """Extend `[B, C, H, W]` to the right and bottom by mirroring, to at least two times `multiple`.
-
-    Any size will do, 1×1 included: the mirror repeats. Reflect padding needs two latent positions.
-    """
-    for dim in (-2, -1):
-        size = x.shape[dim]
-        padded = max(2 * multiple, -(-size // multiple) * multiple)
-        if padded != size:
-            position = torch.arange(padded, device=x.device) % (2 * size)
-            x = x.index_select(dim, torch.minimum(position, 2 * size - 1 - position))
-    return x

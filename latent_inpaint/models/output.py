@@ -7,7 +7,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from latent_inpaint.models.inpainter import LatentInpainter, check_shapes, composite
+from latent_inpaint.models.geometry import check_shapes
+from latent_inpaint.models.inpainter import LatentInpainter, composite
 
 
 class InpaintingOutput:

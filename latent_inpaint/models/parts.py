@@ -36,7 +36,8 @@ def part(cls: PartClass) -> PartClass:
     if dataclasses.is_dataclass(cls):
         _REGISTRY[cls.__name__] = cls
         return cls
-    signature = inspect.signature(cls.__init__)
+    has_own = cls.__init__ is not nn.Module.__init__  # whose *args and **kwargs are there for nothing
+    signature = inspect.signature(cls.__init__ if has_own else lambda self: None)
     construct: Callable[..., None] = cls.__init__
 
     @functools.wraps(construct)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from latent_inpaint.files import read_json, replacing, write_json
+from latent_inpaint.models.migrations import upgrade
 from latent_inpaint.models.parts import build, describe
 
 WEIGHTS_NAME = "model.safetensors"
@@ -71,6 +72,7 @@ def build_with_weights(description: dict[str, Any], weights: Mapping[str, Tensor
     Raises:
         ValueError: see `latent_inpaint.models.parts.build` and `load_weights`.
     """
+    description, weights = upgrade(description, weights)
     largest = max((side for tensor in weights.values() for side in tensor.shape), default=0)
     model = build(description, max(1024, largest))
     load_weights(model, weights, source)

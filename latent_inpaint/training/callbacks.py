@@ -13,7 +13,7 @@ from pytorch_lightning.callbacks import Callback, Checkpoint, TQDMProgressBar
 from torch import Tensor, nn
 
 from latent_inpaint.data import Batch
-from latent_inpaint.models import Autoencoder, composite
+from latent_inpaint.models import Autoencoder, ZeroConv, composite
 from latent_inpaint.sheets import progress_sheet, save_sheet
 from latent_inpaint.training.checkpoints import LAST_NAME
 
@@ -152,14 +152,14 @@ class LastCheckpoint(Checkpoint):
 
 
 class ZeroConvNorms(Callback):
-    """Logs the norm of each zero convolution of the mask encoder: 0 at first, then growing."""
+    """Logs the norm of each zero convolution of a guide: 0 at first, then growing."""
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
-        """Log every `trainer.log_every_n_steps` steps, where the network has mask control."""
-        mask_encoder = getattr(pl_module.model, "mask_encoder", None)
-        if mask_encoder is None or not _logs_now(trainer):
+        """Log every `trainer.log_every_n_steps` steps, where the network has some."""
+        if not _logs_now(trainer):
             return
-        for stage, conv in enumerate(mask_encoder.zero_convs):
+        convs = [module for module in pl_module.modules() if isinstance(module, ZeroConv)]
+        for stage, conv in enumerate(convs):
             pl_module.log(f"zero_conv_norm/{stage}", conv.weight.detach().norm())
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from latent_inpaint.losses.base import non_negative
-from latent_inpaint.losses.latent_weights import HoleWeights
+from latent_inpaint.losses.hole_weights import HoleWeights
 
 
 class Disturbance(Protocol):

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities import rank_zero_info
 from torch import Tensor
@@ -96,21 +95,11 @@ def install_autoencoder(model: LatentInpainter, source: Path) -> None:
     """
     weights = network_weights(source)
     encoder, decoder = (_part(weights, name) for name in ("encoder", "decoder"))
+    load_weights(model.encoder, encoder, f"{source} (encoder)")
     load_weights(model.decoder, decoder, f"{source} (decoder)")
-    if model.plain_encoder is not None:
-        load_weights(model.plain_encoder, encoder, f"{source} (encoder)")
-    load_weights(model.encoder, _widen_stem(encoder, model.encoder.in_channels), f"{source} (encoder)")
+    model.guide.start_from(model.encoder)
 
 
 def _part(weights: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
     prefix = f"{name}."
     return {key.removeprefix(prefix): w for key, w in weights.items() if key.startswith(prefix)}
-
-
-def _widen_stem(encoder: dict[str, Tensor], in_channels: int) -> dict[str, Tensor]:
-    weight = encoder["stem.conv.weight"]  # [ngf, 3, 7, 7]
-    missing = in_channels - weight.shape[1]
-    if missing <= 0:
-        return encoder
-    zeros = weight.new_zeros(weight.shape[0], missing, *weight.shape[2:])
-    return encoder | {"stem.conv.weight": torch.cat([weight, zeros], dim=1)}

@@ -10,7 +10,6 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from latent_inpaint.losses.latent_weights import channel_variance
 from latent_inpaint.metrics.image import psnr, ssim
 from latent_inpaint.models import LatentInpainter
 from latent_inpaint.sheets import sheet, to_uint8
@@ -83,7 +82,7 @@ def interpolation_study(
     network = Lite0Features()
     latent = model.encode(image)
     reference = model.decode(latent)
-    features, variance = network(reference), channel_variance(latent).mean()
+    features, variance = network(reference), latent.var(dim=(0, 2, 3), unbiased=False).mean()
     rows, pictures = [], []
     for method in methods:
         for scale in scales:

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from latent_inpaint.models import LatentInpainter
-from latent_inpaint.models.inpainter import check_shapes
+from latent_inpaint.models.geometry import check_shapes
 from latent_inpaint.sheets import sheet, to_uint8
 
 

@@ -10,7 +10,6 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from latent_inpaint.losses.latent_weights import channel_variance
 from latent_inpaint.sheets import sheet, to_uint8
 from reproduction.studies.heat import captioned, heat
 
@@ -58,7 +57,7 @@ def perturbation_maps(
         raise ValueError(f"draws must be at least 1, got {draws}")
     height, width = latent.shape[-2:]
     generator = torch.Generator().manual_seed(seed)
-    deviation = (channel_variance(latent) / 2).sqrt()
+    deviation = (latent.var(dim=(0, 2, 3), unbiased=False) / 2).sqrt()
     reference = decode(latent)
     maps = []
     for row, column in positions:

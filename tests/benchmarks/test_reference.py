@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from benchmarks.reference import PlainFFC, PlainRefiner, plain_generator
-from latent_inpaint.models import FFC, Decoder, Encoder, FFCRefiner, LatentInpainter
+from latent_inpaint.models import FFC, Decoder, Encoder, FFCRefiner, LatentInpainter, MaskAsAlpha
 
 
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
@@ -52,7 +52,7 @@ def test_gradients_of_the_weights():
 
 def test_whole_generator():
     torch.manual_seed(0)
-    model = LatentInpainter(Encoder(2, in_channels=4), FFCRefiner(16, 1), Decoder(2)).train()
+    model = LatentInpainter(Encoder(2, in_channels=4), FFCRefiner(16, 1), Decoder(2), MaskAsAlpha()).train()
     plain = plain_generator(model)
     image, mask = torch.rand(2, 3, 32, 32), torch.zeros(2, 1, 32, 32)
     mask[:, :, 8:20, 8:20] = 1

@@ -136,9 +136,9 @@ def test_pictures_survive_the_round_trip():
 
 
 def test_a_checkpoint_becomes_a_method_with_its_checksum(tmp_path):
-    from latent_inpaint.models import Decoder, Encoder, FFCRefiner, LatentInpainter, save_model
+    from latent_inpaint.models import Decoder, Encoder, FFCRefiner, LatentInpainter, Unguided, save_model
 
-    model = LatentInpainter(Encoder(ngf=2), FFCRefiner(16, n_blocks=1), Decoder(ngf=2)).eval()
+    model = LatentInpainter(Encoder(ngf=2), FFCRefiner(16, n_blocks=1), Decoder(ngf=2), Unguided()).eval()
     run = tmp_path / "latent" / "run"
     save_model(model, run / "model")
     (run / "config.yaml").write_text("seed: 0")

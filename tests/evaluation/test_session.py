@@ -13,7 +13,7 @@ from hydra.utils import instantiate
 from latent_inpaint.evaluation import session
 from latent_inpaint.evaluation.command import build_methods, check_method_names, new_folder, run
 from latent_inpaint.evaluation.files import read_rows
-from latent_inpaint.models import Decoder, Encoder, FFCRefiner, LatentInpainter, save_model
+from latent_inpaint.models import Decoder, Encoder, FFCRefiner, LatentInpainter, Unguided, save_model
 from latent_inpaint.training.config import register_resolvers
 
 ROOT = Path(__file__).parents[2]
@@ -48,7 +48,7 @@ def comparable(rows):
 @pytest.fixture
 def network(tmp_path):
     torch.manual_seed(0)
-    model = LatentInpainter(Encoder(ngf=2), FFCRefiner(16, n_blocks=1), Decoder(ngf=2)).eval()
+    model = LatentInpainter(Encoder(ngf=2), FFCRefiner(16, n_blocks=1), Decoder(ngf=2), Unguided()).eval()
     save_model(model, tmp_path / "tiny" / "model")
     return tmp_path / "tiny"
 

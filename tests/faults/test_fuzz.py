@@ -29,7 +29,7 @@ from latent_inpaint.data.photos import UnreadablePicture, read_picture
 from latent_inpaint.data.shard_index import find_shards
 from latent_inpaint.evaluation.files import read_rows
 from latent_inpaint.inference import files
-from latent_inpaint.models import Decoder, Encoder, FFCRefiner, LatentInpainter, MaskEncoder, save_model
+from latent_inpaint.models import Decoder, Encoder, FFCRefiner, LatentInpainter, MaskControl, save_model
 from latent_inpaint.models.parts import describe
 
 ROOT = Path(__file__).parents[2]
@@ -91,7 +91,7 @@ def mutate_archive(content, rng):
 def network():
     encoder = Encoder(2, 2)
     return LatentInpainter(
-        encoder, FFCRefiner(8, n_blocks=1), Decoder(2, 2), MaskEncoder(encoder.stage_channels)
+        encoder, FFCRefiner(8, n_blocks=1), Decoder(2, 2), MaskControl(encoder.stage_channels)
     )
 
 

@@ -2,18 +2,18 @@ import numpy as np
 import pytest
 import torch
 
-from latent_inpaint.models import Decoder, Encoder, FFCRefiner, LatentInpainter, MaskEncoder
+from latent_inpaint.models import Decoder, Encoder, FFCRefiner, LatentInpainter, MaskControl
 
 
 def build_network(ngf: int = 4, n_blocks: int = 1) -> LatentInpainter:
     """A mask-controlled network with random weights in which the mask has an effect."""
     torch.manual_seed(0)
     encoder = Encoder(ngf=ngf)
-    controls = MaskEncoder(encoder.stage_channels)
+    controls = MaskControl(encoder.stage_channels)
     for zero_conv in controls.zero_convs:
         torch.nn.init.normal_(zero_conv.weight, std=0.1)
     refiner = FFCRefiner(encoder.latent_channels, n_blocks=n_blocks)
-    return LatentInpainter(encoder, refiner, Decoder(ngf=ngf), mask_encoder=controls).eval()
+    return LatentInpainter(encoder, refiner, Decoder(ngf=ngf), controls).eval()
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from torch import nn
 from latent_inpaint.cli import main
 from latent_inpaint.inference.export import CHECKED_SIZES, export_model, largest_difference, open_exported
 from latent_inpaint.inference.matrix_fourier import MatrixFourierUnit, with_matrix_products
-from latent_inpaint.models import Decoder, Encoder, FFCRefiner, LatentInpainter
+from latent_inpaint.models import Decoder, Encoder, FFCRefiner, LatentInpainter, MaskAsAlpha
 from latent_inpaint.models.ffc import FourierUnit
 from latent_inpaint.models.storage import save_model
 
@@ -57,7 +57,9 @@ def test_a_file_that_differs_is_not_kept(tmp_path, network, monkeypatch):
 
 def test_a_network_with_the_mask_as_alpha(tmp_path):
     encoder = Encoder(ngf=2, n_downsampling=2, in_channels=4)
-    network = LatentInpainter(encoder, FFCRefiner(encoder.latent_channels, 1), Decoder(2, 2)).eval()
+    network = LatentInpainter(
+        encoder, FFCRefiner(encoder.latent_channels, 1), Decoder(2, 2), MaskAsAlpha()
+    ).eval()
     assert export_model(network, tmp_path / "model.ts", [(20, 12), (16, 16)]) < 1e-4
 
 

@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 
 import latent_inpaint
 from latent_inpaint.inference.device import chosen_dtype, pick_device, pick_precision
-from latent_inpaint.models import Autoencoder, Decoder, Encoder, FFCRefiner, LatentInpainter
+from latent_inpaint.models import Autoencoder, Decoder, Encoder, FFCRefiner, LatentInpainter, Unguided
 from latent_inpaint.models.parts import describe
 from latent_inpaint.models.storage import save_model
 
@@ -172,7 +172,7 @@ def test_precision_is_chosen_at_loading(tmp_path, network):
 
 def test_auto_precision_wants_hardware_and_width(monkeypatch, network):
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
-    wide = LatentInpainter(Encoder(ngf=16), FFCRefiner(128, n_blocks=1), Decoder(ngf=16))
+    wide = LatentInpainter(Encoder(ngf=16), FFCRefiner(128, n_blocks=1), Decoder(ngf=16), Unguided())
     assert pick_precision("auto", torch.device("cpu"), wide) is torch.bfloat16
     assert pick_precision("auto", torch.device("cpu"), network) is torch.float32
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)

@@ -4,8 +4,16 @@ import torch
 
 from latent_inpaint.inference.canvas import Box, Canvas
 from latent_inpaint.inference.windows import decode, encode, split
-from latent_inpaint.models import Decoder, Encoder, FFCRefiner, LatentInpainter, MaskEncoder, composite
-from latent_inpaint.models.inpainter import pad_to_multiple
+from latent_inpaint.models import (
+    Decoder,
+    Encoder,
+    FFCRefiner,
+    LatentInpainter,
+    MaskAsAlpha,
+    MaskControl,
+    composite,
+)
+from latent_inpaint.models.geometry import pad_to_multiple
 
 
 @pytest.fixture
@@ -21,9 +29,9 @@ def hole(rng):
 def network_of_depth(n_downsampling: int, is_alpha: bool) -> LatentInpainter:
     torch.manual_seed(1)
     encoder = Encoder(ngf=3, n_downsampling=n_downsampling, in_channels=4 if is_alpha else 3)
-    controls = None
+    controls = MaskAsAlpha()
     if not is_alpha:
-        controls = MaskEncoder(encoder.stage_channels)
+        controls = MaskControl(encoder.stage_channels)
         for zero_conv in controls.zero_convs:
             torch.nn.init.normal_(zero_conv.weight, std=0.1)
     refiner = FFCRefiner(encoder.latent_channels, n_blocks=1)

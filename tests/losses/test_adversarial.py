@@ -17,7 +17,7 @@ from latent_inpaint.losses.adversarial import (
 from latent_inpaint.losses.adversarial_output import AdversarialOutput, LatentSpace, PixelSpace
 from latent_inpaint.losses.feature_matching import FeatureMatching, feature_matching_loss
 from latent_inpaint.losses.pixel_l1 import pixel_l1
-from latent_inpaint.models import Decoder, Encoder, FFCRefiner, InpaintingOutput, LatentInpainter
+from latent_inpaint.models import Decoder, Encoder, FFCRefiner, InpaintingOutput, LatentInpainter, Unguided
 from latent_inpaint.models.discriminators.patch import PatchDiscriminator
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "lama_adversarial.safetensors"
@@ -214,7 +214,7 @@ def test_discriminator_step_leaves_the_generator_alone(rng):
 
 @pytest.mark.parametrize("term", [Adversarial(), FeatureMatching()])
 def test_a_term_whose_discriminator_is_missing_says_so(term):
-    model = LatentInpainter(Encoder(2), FFCRefiner(16, n_blocks=1), Decoder(2))
+    model = LatentInpainter(Encoder(2), FFCRefiner(16, n_blocks=1), Decoder(2), Unguided())
     output = InpaintingOutput(model, torch.rand(1, 3, 16, 16), torch.ones(1, 1, 16, 16))
     message = f"{type(term).__name__} needs a discriminator.*choose training=adversarial"
     with pytest.raises(ValueError, match=message):

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from latent_inpaint.losses import DecoderFeatures, PictureFeatures
-from latent_inpaint.models import Decoder, Encoder, FFCRefiner, InpaintingOutput, LatentInpainter
+from latent_inpaint.models import Decoder, Encoder, FFCRefiner, InpaintingOutput, LatentInpainter, Unguided
 
 
 class Network(nn.Module):
@@ -19,7 +19,7 @@ class Network(nn.Module):
 
 @pytest.fixture
 def output():
-    model = LatentInpainter(Encoder(2), FFCRefiner(16, n_blocks=1), Decoder(2))
+    model = LatentInpainter(Encoder(2), FFCRefiner(16, n_blocks=1), Decoder(2), Unguided())
     model.decoder.eval().requires_grad_(False)
     mask = torch.zeros(1, 1, 16, 16)
     mask[..., 4:12, 4:12] = 1

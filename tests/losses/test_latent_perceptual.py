@@ -10,7 +10,7 @@ from latent_inpaint.losses.latent_perceptual import (
     inlier_mask,
     standardised_distance,
 )
-from latent_inpaint.models import Decoder, Encoder, FFCRefiner, InpaintingOutput, LatentInpainter
+from latent_inpaint.models import Decoder, Encoder, FFCRefiner, InpaintingOutput, LatentInpainter, Unguided
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "lpl_outliers.safetensors"
 
@@ -111,7 +111,9 @@ class CountedBlock(torch.nn.Module):
 
 def make_output(size=64, channels=4):
     torch.manual_seed(0)
-    model = LatentInpainter(Encoder(channels), FFCRefiner(8 * channels, n_blocks=1), Decoder(channels))
+    model = LatentInpainter(
+        Encoder(channels), FFCRefiner(8 * channels, n_blocks=1), Decoder(channels), Unguided()
+    )
     model.eval().requires_grad_(False)
     model.refiner.requires_grad_(True)
     image = torch.rand(2, 3, size, size)

@@ -16,7 +16,7 @@ from latent_inpaint.models import (
     FFCRefiner,
     InpaintingOutput,
     LatentInpainter,
-    MaskEncoder,
+    MaskControl,
     load_model,
     save_model,
 )
@@ -68,7 +68,7 @@ def image():
 
 def inpainter(encoder, decoder, width=16):
     refiner = FFCRefiner(encoder.latent_channels, n_blocks=1, width=width)
-    return LatentInpainter(encoder, refiner, decoder, MaskEncoder(encoder.stage_channels)).eval()
+    return LatentInpainter(encoder, refiner, decoder, MaskControl(encoder.stage_channels)).eval()
 
 
 def test_latents_and_pictures_are_those_of_diffusers(case, image):
@@ -92,7 +92,7 @@ def test_the_shape_is_known_without_the_weights(case):
 def test_controls_of_zero_change_no_bit_and_each_one_counts(case, image):
     encoder = case[3]
     plain = encoder(image)
-    zeros = MaskEncoder(encoder.stage_channels)(torch.ones(2, 1, 64, 48))
+    zeros = MaskControl(encoder.stage_channels).controls(torch.ones(2, 1, 64, 48))
     assert torch.equal(encoder(image, zeros), plain)
     for stage in range(len(zeros)):
         lifted = [control + (i == stage) * torch.rand_like(control) for i, control in enumerate(zeros)]

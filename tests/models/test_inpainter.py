@@ -4,23 +4,29 @@ import pytest
 import torch
 
 from latent_inpaint.models import (
+    AlphaEncoder,
     Autoencoder,
     Decoder,
     Encoder,
     FFCRefiner,
     InpaintingOutput,
     LatentInpainter,
-    MaskEncoder,
+    MaskAsAlpha,
+    MaskControl,
+    Unguided,
 )
 from latent_inpaint.models.autoencoders.ffc import UpBlock
-from latent_inpaint.models.inpainter import composite, pad_to_multiple
+from latent_inpaint.models.geometry import pad_to_multiple
+from latent_inpaint.models.inpainter import composite
 
 
 def network(in_channels=3, control=True, ngf=4, n_downsampling=3):
     encoder = Encoder(ngf, n_downsampling, in_channels)
-    mask_encoder = MaskEncoder(encoder.stage_channels) if control else None
+    guide = (
+        MaskControl(encoder.stage_channels) if control else MaskAsAlpha() if in_channels == 4 else Unguided()
+    )
     refiner = FFCRefiner(encoder.latent_channels, n_blocks=1)
-    return LatentInpainter(encoder, refiner, Decoder(ngf, n_downsampling), mask_encoder)
+    return LatentInpainter(encoder, refiner, Decoder(ngf, n_downsampling), guide)
 
 
 @pytest.fixture
@@ -38,7 +44,7 @@ def test_controlled_encoder_equals_the_plain_one_at_step_0(picture):
 def test_controls_change_the_latent_once_the_zero_convs_do(picture):
     image, mask = picture
     model = network().eval()
-    for conv in model.mask_encoder.zero_convs:
+    for conv in model.guide.zero_convs:
         torch.nn.init.normal_(conv.weight)
     changed = model.encode_masked(image, mask)
     assert not torch.allclose(changed, model.encode(image * (1 - mask)))
@@ -46,7 +52,7 @@ def test_controls_change_the_latent_once_the_zero_convs_do(picture):
 
 def test_each_scale_is_controlled():
     encoder = Encoder(4, 2).eval()
-    controls = MaskEncoder(encoder.stage_channels)(torch.ones(1, 1, 16, 24))
+    controls = MaskControl(encoder.stage_channels).controls(torch.ones(1, 1, 16, 24))
     assert [tuple(c.shape[1:]) for c in controls] == [(4, 16, 24), (8, 8, 12), (16, 4, 6)]
     image = torch.rand(1, 3, 16, 24)
     for stage, control in enumerate(controls):
@@ -116,8 +122,8 @@ def test_shapes_are_checked(picture):
 def test_parts_must_fit():
     with pytest.raises(ValueError, match="agree on latent_channels, got 32 and 64"):
         Autoencoder(Encoder(4), Decoder(8))
-    with pytest.raises(ValueError, match="use one of the two"):
-        network(in_channels=4, control=True)
+    with pytest.raises(ValueError, match="encoder must take 4 channels, the mask the last, got 3"):
+        AlphaEncoder(Encoder(4))
     with pytest.raises(ValueError, match="n_downsampling must be at least 1, got 0"):
         Encoder(4, 0)
     with pytest.raises(ValueError, match="in_channels must be 3"):
@@ -148,13 +154,13 @@ def test_a_new_decoder_draws_no_checkerboard():
 def test_two_values_of_the_mask_give_what_the_convolutions_give(picture):
     """Controls, gradients and statistics of the short cut, in both modes."""
     _, mask = picture
-    quick = MaskEncoder([4, 8, 16])
+    quick = MaskControl([4, 8, 16])
     for conv in quick.zero_convs:
         torch.nn.init.normal_(conv.weight)
     dense = copy.deepcopy(quick)
     for mode in (True, False):
         results = []
-        for encoder, compute in ((quick.train(mode), quick), (dense.train(mode), dense._dense)):
+        for encoder, compute in ((quick.train(mode), quick.controls), (dense.train(mode), dense._dense)):
             controls = compute(mask)
             encoder.zero_grad()
             sum((control.square() * 0.1).sum() for control in controls).backward()
@@ -166,12 +172,12 @@ def test_two_values_of_the_mask_give_what_the_convolutions_give(picture):
 
 def test_two_values_of_the_mask_under_autocast(picture):
     _, mask = picture
-    quick = MaskEncoder([4, 8, 16]).train()
+    quick = MaskControl([4, 8, 16]).train()
     for conv in quick.zero_convs:
         torch.nn.init.normal_(conv.weight)
     dense = copy.deepcopy(quick)
     with torch.autocast("cpu", torch.bfloat16):
-        ours, expected = quick(mask), dense._dense(mask)
+        ours, expected = quick.controls(mask), dense._dense(mask)
     sum(control.float().square().mean() for control in ours).backward()
     for one, other in zip(ours, expected, strict=True):
         torch.testing.assert_close(one, other, atol=0.1, rtol=0.1)

@@ -16,15 +16,6 @@ def test_a_working_width_starts_as_nothing_more_than_the_blocks():
     torch.testing.assert_close(refiner(latent), 2 * latent)
 
 
-def test_a_rectified_refiner_gives_no_negative_value():
-    refiner = FFCRefiner(8, n_blocks=1, rectify=True).eval()
-    latent = torch.randn(2, 8, 8, 8)
-    rectified = refiner(latent)
-    refiner.rectify = False
-    plain = refiner(latent)
-    assert plain.min() < 0 and torch.equal(rectified, plain.clamp_min(0))
-
-
 def test_a_working_width_gives_the_blocks_their_room_and_trains():
     refiner = FFCRefiner(4, n_blocks=1, width=24)
     assert refiner.blocks[0].ffc1.n_local == 6 and refiner.blocks[0].ffc1.n_global == 18

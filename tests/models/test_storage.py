@@ -10,7 +10,7 @@ from latent_inpaint.models import (
     Encoder,
     FFCRefiner,
     LatentInpainter,
-    MaskEncoder,
+    MaskControl,
     load_model,
     part,
     save_model,
@@ -23,7 +23,7 @@ from latent_inpaint.models.storage import read_checkpoint
 def model():
     encoder = Encoder(2, 2)
     return LatentInpainter(
-        encoder, FFCRefiner(8, n_blocks=1, delta=True), Decoder(2, 2), MaskEncoder(encoder.stage_channels)
+        encoder, FFCRefiner(8, n_blocks=1, delta=True), Decoder(2, 2), MaskControl(encoder.stage_channels)
     ).eval()
 
 

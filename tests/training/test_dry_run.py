@@ -16,18 +16,18 @@ MEASURE = """
 import resource, sys
 import torch
 from latent_inpaint.inference.benchmark import peak_mib
-from latent_inpaint.models import Decoder, Encoder, FFCRefiner, InpaintingOutput, LatentInpainter, MaskEncoder
+from latent_inpaint.models import AlphaEncoder, Decoder, Encoder, FFCRefiner, LatentInpainter, MaskControl
+from latent_inpaint.models.output import InpaintingOutput
 
 def resident():
     return int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()
 
 control, pixels, ngf, size, batch = sys.argv[1] == "control", sys.argv[2] == "pixels", 16, 128, 16
-encoder = Encoder(ngf, 3, 3 if control else 4)
-mask_encoder = MaskEncoder(encoder.stage_channels) if control else None
-plain = None if control else Encoder(ngf)
-model = LatentInpainter(encoder, FFCRefiner(8 * ngf, 3), Decoder(ngf), mask_encoder, plain)
+encoder = Encoder(ngf)
+guide = MaskControl(encoder.stage_channels) if control else AlphaEncoder(Encoder(ngf, 3, 4))
+model = LatentInpainter(encoder, FFCRefiner(8 * ngf, 3), Decoder(ngf), guide)
 model.to(memory_format=torch.channels_last).requires_grad_(False).eval()
-for part in (model.refiner, model.mask_encoder) if control else (model.encoder, model.refiner, model.decoder):
+for part in (model.refiner, model.guide) if control else (model.guide, model.refiner, model.decoder):
     part.requires_grad_(True).train()
 
 def step(size, batch):

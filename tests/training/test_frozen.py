@@ -9,10 +9,10 @@ from latent_inpaint.training.checkpoints import network_weights
 from latent_inpaint.training.run import build_model, train
 
 ROWS = {
-    "baseline": ["encoder", "refiner", "decoder"],
-    "control": ["refiner", "mask_encoder"],
-    "latent": ["refiner", "encoder.stem.conv"],
-    "latent_control": ["refiner", "mask_encoder"],
+    "baseline": ["guide", "refiner", "decoder"],
+    "control": ["refiner", "guide"],
+    "latent": ["refiner", "guide.encoder.stem.conv"],
+    "latent_control": ["refiner", "guide"],
 }
 
 
@@ -53,14 +53,14 @@ def test_the_optimizer_holds_what_trains_and_nothing_else(compose, experiment):
 
 @pytest.mark.parametrize("experiment", ["latent_control", "latent_full"])
 def test_parts_have_learning_rates_of_their_own(compose, experiment):
-    factors = "training.rate_factors={mask_encoder: 2, mask_encoder.zero_convs: 5}"
+    factors = "training.rate_factors={guide: 2, guide.zero_convs: 5}"
     module, _ = modules(compose, experiment, factors)
     optimizers = module.configure_optimizers()
     optimizer = optimizers[0][0] if isinstance(optimizers, tuple) else optimizers
     base = optimizer.defaults["lr"]
     rates = {id(p): group["lr"] / base for group in optimizer.param_groups for p in group["params"]}
     for name, parameter in module.model.named_parameters():
-        factor = 5 if "zero_convs" in name else 2 if name.startswith("mask_encoder") else 1
+        factor = 5 if "zero_convs" in name else 2 if name.startswith("guide") else 1
         assert not parameter.requires_grad or rates[id(parameter)] == pytest.approx(factor), name
 
 
@@ -105,7 +105,7 @@ def test_refuses_a_negative_step(compose):
 
 def test_zero_convolutions_move_at_the_first_step(compose):
     module, datamodule = modules(compose, "latent_control")
-    zero_convs = module.model.mask_encoder.zero_convs
+    zero_convs = module.model.guide.zero_convs
     assert all(not conv.weight.any() for conv in zero_convs)
     optimizer = module.configure_optimizers()
     total, _ = module.objective(module.outputs(next(iter(datamodule.train_dataloader()))))

@@ -108,9 +108,8 @@ def test_init_from_reports_what_does_not_fit(compose, no_evaluation, tmp_path):
     cfg = compose("latent_control")
     model = build_model(cfg, None, resume=Path("unused"))
     missing, unexpected = initialise_from(model, run / "checkpoints" / "last.ckpt")
-    assert any(name.startswith("mask_encoder.") for name in missing)
-    assert "encoder.stem.conv.weight" in missing and "encoder.stem.conv.weight" in unexpected
-    assert any(name.startswith("plain_encoder.") for name in unexpected)
+    assert any(name.startswith("guide.") for name in missing)
+    assert any(name.startswith("guide.encoder.") for name in unexpected)
     trained = network_weights(run / "model")
     assert torch.equal(model.decoder.to_image.weight, trained["decoder.to_image.weight"])
     with pytest.raises(FileNotFoundError, match="neither a model folder nor a run folder"):

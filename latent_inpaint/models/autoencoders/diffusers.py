@@ -85,6 +85,7 @@ class _Encoder(_Half):
     """
 
     in_channels = 3
+    receptive_field = None  # attention and group norms see everything
     stage_channels: list[int]
     halo: int
     stages: nn.ModuleList

@@ -71,6 +71,7 @@ class Encoder(nn.Module):
         self.stage_channels = widths
         self.latent_channels = widths[-1]
         self.down_factor = 2**n_downsampling
+        self.receptive_field = 7 + 2 * (2**n_downsampling - 1)  # of the 7×7 and the stride-2 3×3 kernels
         self.stem = ConvBlock(in_channels, widths[0], kernel_size=7)
         self.downs = nn.ModuleList(
             ConvBlock(a, b, kernel_size=3, stride=2) for a, b in itertools.pairwise(widths)
@@ -80,9 +81,12 @@ class Encoder(nn.Module):
         """Encode `[B, in_channels, H, W]` in [0, 1], H and W multiples of `down_factor`.
 
         Args:
-            image: the picture, its hole already set to 0; with 4 channels the mask comes last.
+            image: the picture, its hole already set to 0; of 4 channels the mask is the last, and empty where
+                only three are given.
             controls: one tensor per stage (`stage_channels`, finest first), added to that stage's activation.
         """
+        if image.shape[1] < self.in_channels:
+            image = functional.pad(image, (0, 0, 0, 0, 0, 1))
         x = self.stem(image)
         if controls is None:
             for down in self.downs:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from latent_inpaint.models.autoencoders.ffc import ConvBlock
+from latent_inpaint.models.guides.base import Guide
 from latent_inpaint.models.parts import part
 
 
@@ -29,8 +30,8 @@ class ZeroConv(nn.Conv2d):
 
 
 @part
-class MaskEncoder(nn.Module):
-    """Mask → one control per stage of the image encoder.
+class MaskControl(Guide):
+    """A small encoder on the mask adds a control to each stage of the plain image encoder.
 
     Args:
         stage_channels: the image encoder's `stage_channels`, finest first; the first stage keeps the size
@@ -47,7 +48,11 @@ class MaskEncoder(nn.Module):
         self.blocks = nn.ModuleList([stem, *downs])
         self.zero_convs = nn.ModuleList(ZeroConv(channels) for channels in widths)
 
-    def forward(self, mask: Tensor) -> list[Tensor]:
+    def forward(self, image: Tensor, mask: Tensor, encoder: nn.Module) -> Tensor:
+        """`E(x ⊙ (1 − m), controls of m)`; see `Guide`."""
+        return encoder(image * (1 - mask), self.controls(mask))
+
+    def controls(self, mask: Tensor) -> list[Tensor]:
         """Controls of `[B, 1, H, W]` in {0, 1}: `[B, stage_channels[i], H/2^i, W/2^i]` for each stage i."""
         blocks = cast(list[ConvBlock], list(self.blocks))
         if len(blocks) == 1 or type(blocks[0].norm) is not nn.BatchNorm2d:

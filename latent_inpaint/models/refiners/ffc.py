@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from latent_inpaint.models.ffc import FFCResidualBlock
 from latent_inpaint.models.parts import part
+from latent_inpaint.models.refiners.base import FunctionRefiner
 
 
 @part
-class FFCRefiner(nn.Module):
+class FFCRefiner(FunctionRefiner):
     """`n_blocks` residual FFC blocks on the latent.
 
     Args:
@@ -23,7 +23,6 @@ class FFCRefiner(nn.Module):
             (4 in Stable Diffusion's autoencoder) leaves the blocks too little room: a 1×1 convolution with
             orthonormal columns spreads it over `width` channels, and another one, at first its transpose,
             takes it back. So a new refiner keeps what is known, with a width of its own as well.
-        rectify: end with a ReLU, as the encoder does whose latents are to be met: four in ten values are 0.
 
     Raises:
         ValueError: n_blocks below 1, or width below channels.
@@ -36,7 +35,6 @@ class FFCRefiner(nn.Module):
         ratio: float = 0.75,
         delta: bool = False,
         width: int | None = None,
-        rectify: bool = False,
     ) -> None:
         super().__init__()
         if n_blocks < 1:
@@ -45,16 +43,13 @@ class FFCRefiner(nn.Module):
             raise ValueError(f"width must be at least the latent's channels, {channels}, got {width}")
         self.channels = channels
         self.delta = delta
-        self.rectify = rectify
         self.blocks = nn.Sequential(*(FFCResidualBlock(width or channels, ratio) for _ in range(n_blocks)))
         self.enter, self.leave = _projections(channels, width)
 
     def forward(self, latent: Tensor) -> Tensor:
         """`[B, channels, h, w]` → `[B, channels, h, w]`, h and w at least 2."""
         refined = self.leave(self.blocks(self.enter(latent)))
-        if self.delta:
-            refined = latent + refined
-        return functional.relu(refined) if self.rectify else refined
+        return latent + refined if self.delta else refined
 
 
 def _projections(channels: int, width: int | None) -> tuple[nn.Module, nn.Module]:
