@@ -11,6 +11,8 @@ from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
+from latent_inpaint.inference.opening import open_picture
+
 GAP = 4
 HEADER = 18
 _LAYOUT_KEY = "latent_inpaint_columns"
@@ -61,7 +63,7 @@ def save_sheet(columns: Mapping[str, Tensor], path: str | Path) -> Path:
 
 def read_column(path: str | Path, title: str) -> np.ndarray | None:
     """The column `title` of a sheet written by `save_sheet`, `[B, H, W, 3]` uint8, or None if it has none."""
-    with Image.open(path) as picture:
+    with open_picture(path, ("PNG",)) as picture:
         layout = json.loads(picture.info.get(_LAYOUT_KEY, '{"titles": []}'))
         pixels = np.asarray(picture.convert("RGB"))
     if title not in layout["titles"]:

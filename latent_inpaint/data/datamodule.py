@@ -119,7 +119,7 @@ class InpaintingDataModule(ResumableDataModule):
         """Fixed samples by index."""
         if not len(self.splits.val):
             raise ValueError(f"no validation pictures in {self.splits.val.root} ({self.splits.description})")
-        self.val_masks.prepare()
+        self.val_masks.prepare(self.splits.val.names)
         short_sides = self.val_short_side, self.max_short_side
         return ValDataset(self._val_reader, self.val_masks, self.size, *short_sides, self.splits.anchors)
 

@@ -5,6 +5,7 @@ one NumPy; the checksum tells when another version draws differently.
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -147,7 +148,7 @@ class FrozenMasks(MaskSource):
             )
         return packed
 
-    def prepare(self) -> None:
+    def prepare(self, pictures: Sequence[str] = ()) -> None:
         """Draws all masks and compares the checksum.
 
         Raises:

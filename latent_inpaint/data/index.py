@@ -18,7 +18,7 @@ from latent_inpaint.files import replacing
 
 log = logging.getLogger(__name__)
 
-_VERSION = 1
+_VERSION = 2
 
 
 def indexed(folder: Path, index_dir: Path) -> Listing:

@@ -2,8 +2,9 @@
 
 import hashlib
 import heapq
-import os
-from collections.abc import Iterator, Sequence
+import logging
+import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,9 @@ import numpy as np
 
 from latent_inpaint.data.path_table import joined
 from latent_inpaint.data.photos import EXTENSIONS
+from latent_inpaint.folders import find_files, masks_among
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -65,18 +69,28 @@ def name_hash(name: str) -> int:
 
 
 def list_pictures(root: str | Path) -> Listing:
-    """Finds the pictures (JPEG, PNG, WebP by their extension) below a folder; hidden files are left out.
+    """Finds the pictures (JPEG, PNG, WebP by their extension) below a folder.
+
+    Hidden files, other endings and masks (in folders `masks`, or `NAME_mask…` beside a picture `NAME`) are
+    left out, and counted in the log.
 
     Raises:
         FileNotFoundError: the folder does not exist.
         ValueError: it holds no picture.
     """
     root = existing_folder(root)
-    found = sorted(_walk(str(root), "", set()))
-    if not found:
-        raise ValueError(f"no pictures in {root}: looked for {', '.join(EXTENSIONS)} at any depth")
-    names, sizes = zip(*found)
-    return Listing(root, list(names), np.array(sizes, dtype=np.int64))
+    found = find_files(root, EXTENSIONS)
+    masks = masks_among(list(found.sizes))
+    if masks:
+        found.left_out["masks"] += len(masks)
+    left_out = found.left_out_text()
+    names = [name for name in found.sizes if name not in masks]
+    if not names:
+        others = f"; left out: {left_out}" if left_out else ""
+        raise ValueError(f"no pictures in {root}: looked for {', '.join(EXTENSIONS)} at any depth{others}")
+    if left_out:
+        log.warning("data: %s: left out: %s", root, left_out)
+    return Listing(root, names, np.array([found.sizes[name] for name in names], dtype=np.int64))
 
 
 def existing_folder(root: str | Path, argument: str = "data.root") -> Path:
@@ -86,23 +100,6 @@ def existing_folder(root: str | Path, argument: str = "data.root") -> Path:
         what = "is not a folder" if path.exists() else "does not exist"
         raise FileNotFoundError(f"{argument}: expected a folder with pictures, {path} {what}")
     return path
-
-
-def _walk(folder: str, prefix: str, linked: set[str]) -> Iterator[tuple[str, int]]:
-    """Yields relative name and size; `linked` keeps links to folders from being followed in circles."""
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir():
-                if entry.is_symlink():
-                    target = os.path.realpath(entry.path)
-                    if target in linked or os.path.realpath(folder).startswith(target):
-                        continue
-                    linked.add(target)
-                yield from _walk(entry.path, f"{prefix}{entry.name}/", linked)
-            elif entry.name.lower().endswith(EXTENSIONS) and entry.is_file():
-                yield prefix + entry.name, entry.stat().st_size
 
 
 def read_file_list(path: str | Path, *roots: Path) -> Listing:
@@ -122,15 +119,18 @@ def read_file_list(path: str | Path, *roots: Path) -> Listing:
     path = Path(path).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f"file list {path} does not exist")
-    lines = path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    lines = path.read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines()
     names = [_listed_name(line) for line in lines if line.strip()]
     if not names:
         raise ValueError(f"file list {path} is empty: expected one relative path per line")
     for name in names:
         if ".." in name.split("/"):
             raise ValueError(f"file list {path}: {name} leaves the data folder")
-    root = next((root for root in roots if (root / names[0]).is_file()), roots[0])
+    root = next((root for root in roots if _size(root / _as_stored(root, names[0])) >= 0), roots[0])
     sizes = [_size(root / name) for name in names]
+    for number in [number for number, size in enumerate(sizes) if size < 0]:
+        names[number] = _as_stored(root, names[number])
+        sizes[number] = _size(root / names[number])
     missing = [name for name, size in zip(names, sizes) if size < 0]
     if missing:
         count = f"{len(missing)} of {len(names)}"
@@ -144,6 +144,12 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return -1
+
+
+def _as_stored(root: Path, name: str) -> str:
+    """A listed name in the Unicode form that the disk has it in; as it is where neither is there."""
+    forms = (name, unicodedata.normalize("NFC", name), unicodedata.normalize("NFD", name))
+    return next((form for form in forms if _size(root / form) >= 0), name)
 
 
 def _listed_name(line: str) -> str:

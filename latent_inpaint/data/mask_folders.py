@@ -1,43 +1,78 @@
 """Masks from files: a user's folder of masks, or of label maps, matched to the pictures by name."""
 
+import logging
+import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image
 
 from latent_inpaint.data.crops import Crop
 from latent_inpaint.data.listing import existing_folder
 from latent_inpaint.data.mask_sources import MaskSource, NoMaskError
-from latent_inpaint.data.photos import EXTENSIONS, FORMATS, UnreadablePicture, read_picture
+from latent_inpaint.data.photos import UnreadablePicture
 from latent_inpaint.data.seeding import Stream, generator_for
+from latent_inpaint.folders import MASK_SUFFIX, find_files, pair
+from latent_inpaint.inference.files import read_mask
+from latent_inpaint.inference.opening import ENDINGS, open_picture
+from latent_inpaint.inference.reading import understand
+
+log = logging.getLogger(__name__)
 
 
-def matching_file(root: Path, name: str) -> Path:
-    """The file that belongs to a picture: its relative path with `_mask` before the extension, or as it is.
+class MaskNames:
+    """Which file below a folder belongs to which picture; see `latent_inpaint.folders.pair`.
 
-    The extension may be another one than the picture's; PNG comes first.
-
-    Raises:
-        FileNotFoundError: says what was looked for.
+    Args:
+        root: the folder.
+        pictures: names of all pictures, so that none gets another one's mask; unknown ones are looked up too.
     """
-    stem = PurePosixPath(name).with_suffix("")
-    names = [f"{stem}{ending}{extension}" for ending in ("_mask", "") for extension in (".png", *EXTENSIONS)]
-    for candidate in (*names, name):
-        if (root / candidate).is_file():
-            return root / candidate
-    raise FileNotFoundError(f"no mask for {name} in {root}: looked for {stem}_mask.png, {stem}.png and alike")
+
+    def __init__(self, root: Path, pictures: Sequence[str] = ()) -> None:
+        self.root = root
+        self._masks = list(find_files(root, ENDINGS).sizes)
+        self._paired = pair(pictures, self._masks)
+        missing = [name for name, masks in self._paired.items() if not masks]
+        if missing:
+            raise FileNotFoundError(
+                f"masks.root: {len(missing)} of {len(self._paired)} pictures have none, the first is "
+                f"{missing[0]} in {self._looked_for(missing[0])}"
+            )
+        for name in self._paired:
+            self.of(name)
+
+    def of(self, name: str) -> Path:
+        """The file of a picture.
+
+        Raises:
+            FileNotFoundError: says what was looked for.
+            ValueError: there are several.
+        """
+        found = self._paired.get(name) or pair([name], self._masks)[name]
+        marked = [mask for mask in found if MASK_SUFFIX in PurePosixPath(mask).stem]  # others may be pictures
+        chosen = marked if marked and name in found else found
+        if not chosen:
+            raise FileNotFoundError(f"no mask for {name} in {self._looked_for(name)}")
+        if len(chosen) > 1:
+            raise ValueError(f"{name} has {len(chosen)} masks in {self.root}, one is expected: {', '.join(chosen)}")
+        return self.root / chosen[0]
+
+    def _looked_for(self, name: str) -> str:
+        stem = PurePosixPath(name).with_suffix("")
+        return f"{self.root}: looked for {stem}_mask….png, {stem}.png, and with {' '.join(ENDINGS[1:])}"
 
 
 class FolderMasks(MaskSource):
     """A mask file for every picture, of the picture's own size or of the crops' size.
 
     Args:
-        root: folder with the masks; see `matching_file`.
-        threshold: grey value, of 255, that divides hole and known; this value itself counts as bright.
-        hole_is_bright: True when bright pixels are the hole, False when the dark ones are.
+        root: folder with the masks; see `MaskNames`.
+        threshold: grey value, of 255; see `latent_inpaint.inference.reading`.
+        hole_is_bright: True when what is set is the hole, False when the rest is.
     """
 
     def __init__(self, root: str, threshold: int, hole_is_bright: bool) -> None:
@@ -46,18 +81,31 @@ class FolderMasks(MaskSource):
         self.root = existing_folder(root, "masks.root")
         self.threshold = threshold
         self.hole_is_bright = hole_is_bright
+        self._names: MaskNames | None = None
+        self._noted: set[str] = set()
+
+    def prepare(self, pictures: Sequence[str] = ()) -> None:
+        """See `MaskSource.prepare`; finds the mask of every picture."""
+        self._names = MaskNames(self.root, pictures)
 
     def mask(self, index: int, name: str, crop: Crop) -> np.ndarray:
         """See `MaskSource.mask`; raises ValueError, with the file's name, for a mask of another size."""
-        path = matching_file(self.root, name)
-        grey = read_picture(path).max(axis=2)
-        hole = (grey >= self.threshold) == self.hole_is_bright
-        if hole.shape == (crop.size, crop.size):
-            return hole
+        path = (self._names or MaskNames(self.root)).of(name)
         try:
-            return crop.mask(hole)
+            hole = self._hole(path)
+            return hole if hole.shape == (crop.size, crop.size) else crop.mask(hole)
         except ValueError as error:
-            raise ValueError(f"{path}: {error}") from error
+            raise ValueError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from error
+
+    def _hole(self, path: Path) -> np.ndarray:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", UserWarning)
+            reading = understand(read_mask(path), self.threshold)
+        for note in (*reading.notes, *(str(warning.message).removeprefix(f"{path}: ") for warning in caught)):
+            if note not in self._noted:
+                log.warning("masks: %s: %s (said once)", path, note)
+            self._noted.add(note)
+        return reading.hole if self.hole_is_bright else ~reading.hole
 
     def card(self) -> dict[str, Any]:
         """Folder, threshold and polarity."""
@@ -70,7 +118,7 @@ class LabelMasks(MaskSource):
 
     Args:
         root: folder with label maps of the pictures' size: PNGs whose pixel values (grey, palette index,
-            16 bits, or a colour) tell regions apart; see `matching_file`.
+            16 bits, or a colour) tell regions apart; see `MaskNames`.
         seed: of the choice.
         min_fraction: smallest part of the crop that a region may cover.
         max_fraction: largest part.
@@ -93,9 +141,13 @@ class LabelMasks(MaskSource):
         if self.dilation < 0:
             raise ValueError(f"dilation: expected 0 or more pixels, got {self.dilation}")
 
+    @cached_property
+    def _names(self) -> MaskNames:
+        return MaskNames(Path(self.root).expanduser())
+
     def mask(self, index: int, name: str, crop: Crop) -> np.ndarray:
         """See `MaskSource.mask`; raises NoMaskError when no region has the right size."""
-        path = matching_file(Path(self.root).expanduser(), name)
+        path = self._names.of(name)
         try:
             labels = crop.labels(read_labels(path))
         except UnreadablePicture:
@@ -126,7 +178,7 @@ def read_labels(path: Path) -> np.ndarray:
         UnreadablePicture: names the file.
     """
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with open_picture(path) as image:
             image.load()
             if image.mode in ("L", "P", "1") or image.mode.startswith("I"):
                 return np.asarray(image).astype(np.int32)

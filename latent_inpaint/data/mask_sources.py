@@ -1,6 +1,7 @@
 """Where the masks of an evaluation come from: one fixed mask per sample."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,8 +35,12 @@ class MaskSource(ABC):
             NoMaskError: the sample is to be left out.
         """
 
-    def prepare(self) -> None:  # noqa: B027 - most sources have nothing to prepare
-        """Does once, before workers start, what all masks need."""
+    def prepare(self, pictures: Sequence[str] = ()) -> None:  # noqa: B027 - most have nothing to prepare
+        """Does once, before workers start, what all masks need.
+
+        Args:
+            pictures: names of those that masks will be asked for, as far as they are known.
+        """
 
     @abstractmethod
     def card(self) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageOps
 
+from latent_inpaint.inference.opening import open_picture
+
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp")
 FORMATS = ("JPEG", "PNG", "WEBP")
 
@@ -37,14 +39,15 @@ def read_picture(source: str | PathLike | BinaryIO, max_short_side: int | None =
         UnreadablePicture: names the file and the decoder's reason.
     """
     try:
-        with Image.open(source, formats=FORMATS) as image:
+        with open_picture(source, FORMATS) as image:
             if max_short_side is not None and image.format in ("JPEG", "MPO"):
                 image.draft(None, _size_for(image.size, max_short_side))
             upright = ImageOps.exif_transpose(image)
             return np.array(_reduced(to_rgb(upright), max_short_side))
     except Exception as error:  # decoders raise a dozen types on damaged files
         name = fspath(source) if isinstance(source, (str, PathLike)) else "picture"
-        raise UnreadablePicture(f"{name}: cannot be read as a picture ({error})") from error
+        reason = str(error).removeprefix(f"{name}: ")
+        raise UnreadablePicture(f"{name}: cannot be read as a picture ({reason})") from error
 
 
 def to_rgb(image: Image.Image) -> Image.Image:

@@ -158,7 +158,7 @@ def _open_pil(image: Image.Image) -> tuple[Canvas, Callable[[Canvas], Image.Imag
 
     def restore(canvas: Canvas) -> Image.Image:
         result = Image.fromarray(canvas.result[..., 0] if pixels.ndim == 2 else canvas.result)
-        result.info = dict(plain.info)
+        result.info = {key: value for key, value in plain.info.items() if key != "compression"}  # of the file
         return result
 
     return Canvas(pixels[..., None] if pixels.ndim == 2 else pixels), restore

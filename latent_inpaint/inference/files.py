@@ -14,19 +14,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, UnidentifiedImageError
+import numpy as np
+from PIL import Image
 
 from latent_inpaint.files import replacing
+from latent_inpaint.inference.opening import open_picture
 from latent_inpaint.inference.plain import PictureWarning, plain_mode, upright
-
-MAX_PIXELS = 2**27
-"""Largest number of pixels that is read, 8,192 × 16,384: a small file can claim to hold far more."""
+from latent_inpaint.inference.tiff import depth_notes, is_white_zero, raw_modes, tiff_notes
 
 SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     ".png": {"format": "PNG"},
     ".webp": {"format": "WEBP", "lossless": True, "exact": True},
-    ".tif": {"format": "TIFF"},  # Pillow cannot write what cameras note in a compressed one
-    ".tiff": {"format": "TIFF"},
+    ".tif": {"format": "TIFF", "compression": "raw"},  # what cameras note cannot be written in others
+    ".tiff": {"format": "TIFF", "compression": "raw"},
     ".bmp": {"format": "BMP"},
     ".jpg": {"format": "JPEG", "quality": 95, "subsampling": 0},
     ".jpeg": {"format": "JPEG", "quality": 95, "subsampling": 0},
@@ -47,18 +47,10 @@ def read_picture(path: str | Path) -> Image.Image:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: no picture, a damaged one, or one of more than `MAX_PIXELS` pixels.
+        ValueError: no picture, a damaged one, one of a kind that would not come out right, or one of more
+            than `latent_inpaint.inference.opening.MAX_PIXELS` pixels.
     """
-    path = Path(path)
-    with _open(path) as image, _named_if_damaged(path):
-        n_frames, is_deep = getattr(image, "n_frames", 1), _is_deep_colour(image)
-        picture = upright(image)
-        picture.load()
-    if n_frames > 1:
-        warnings.warn(f"{path}: only the first of {n_frames} frames is used", PictureWarning, 2)
-    if is_deep:
-        warnings.warn(f"{path}: 16-bit colour is read as 8-bit", PictureWarning, 2)
-    return plain_mode(picture, str(path))
+    return plain_mode(_read(Path(path)), str(path))
 
 
 def read_mask(path: str | Path) -> Image.Image:
@@ -66,13 +58,31 @@ def read_mask(path: str | Path) -> Image.Image:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: no picture, or a damaged one.
+        ValueError: no picture, a damaged one, or one of a kind that would not come out right.
     """
-    path = Path(path)
-    with _open(path) as image, _named_if_damaged(path):
-        mask = upright(image)
-        mask.load()
-    return mask
+    return _read(Path(path))
+
+
+def _read(path: Path) -> Image.Image:
+    with open_picture(path) as image:
+        with _named_if_damaged(path):
+            n_frames = getattr(image, "n_frames", 1)
+        notes = [*tiff_notes(image, str(path)), *depth_notes(image)]
+        is_grey = raw_modes(image) == ["LA;16B"]  # Pillow makes RGBA of it
+        is_inverted = is_white_zero(image)
+        with _named_if_damaged(path):
+            picture = upright(image)
+            picture.load()
+    if n_frames > 1:
+        notes.append(f"only the first of {n_frames} frames is used")
+    for note in notes:
+        warnings.warn(f"{path}: {note}", PictureWarning, 3)
+    picture.info.pop("compression", None)  # Pillow would write with it, be it lossy
+    if is_inverted:
+        inverted = Image.fromarray(65535 - np.asarray(picture))
+        inverted.info = dict(picture.info)
+        return inverted
+    return picture.convert("LA") if is_grey else picture
 
 
 def write_picture(image: Image.Image, path: str | Path) -> None:
@@ -136,26 +146,6 @@ def check_folder(folder: Path) -> None:
         raise PermissionError(f"{folder}: the folder cannot be written")
 
 
-def _open(path: Path) -> Image.Image:
-    if not path.exists():
-        raise FileNotFoundError(f"{path}: no such file")
-    if not path.is_file():
-        raise ValueError(f"{path}: not a file")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(path)
-    except Image.DecompressionBombError as error:
-        raise ValueError(f"{path}: larger than {MAX_PIXELS} pixels, refused: {error}") from error
-    except UnidentifiedImageError as error:
-        raise ValueError(f"{path}: not a picture") from error
-    except Exception as error:  # see `_named_if_damaged`
-        raise ValueError(f"{path}: cannot be read as a picture: {error}") from error
-    if image.width * image.height > MAX_PIXELS:
-        raise ValueError(f"{path}: {image.width}×{image.height} pixels, more than {MAX_PIXELS}, refused")
-    return image
-
-
 @contextmanager
 def _named_if_damaged(path: Path) -> Iterator[None]:
     """One error for the dozen types that decoders raise on damaged files."""
@@ -163,10 +153,3 @@ def _named_if_damaged(path: Path) -> Iterator[None]:
         yield
     except Exception as error:
         raise ValueError(f"{path}: damaged picture: {error}") from error
-
-
-def _is_deep_colour(image: Image.Image) -> bool:
-    """Whether a picture that is not decoded yet has more bits per colour than Pillow keeps."""
-    described = [tile[3] for tile in getattr(image, "tile", ())]  # a raw mode, or a tuple that begins with it
-    raw_modes = [str(entry[0] if isinstance(entry, tuple) and entry else entry) for entry in described]
-    return image.mode in ("RGB", "RGBA") and any("16" in raw_mode for raw_mode in raw_modes)

@@ -1,10 +1,4 @@
-"""Masks of every kind as one: a bool array, True in the hole.
-
-The rule: a value v of a full scale of 255 belongs to the hole where v > threshold − ½, so 128 and more by
-default. 16-bit values are divided by 257 first, floats in [0, 1] multiplied by 255 (so > 0.5). Booleans are
-what they say, and so are arrays and tensors of integers that hold nothing but 0 and 1. Colours are reduced
-to their luma, alpha is ignored. PIL images are turned upright first, as their own EXIF orientation says.
-"""
+"""The hole of a mask of any kind, of the picture's size: read, inverted, scaled, grown, and doubted aloud."""
 
 from __future__ import annotations
 
@@ -13,16 +7,11 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from torch import Tensor
 
-from latent_inpaint.inference.canvas import LUMA, Pixels
-from latent_inpaint.inference.plain import is_sixteen_bit, upright
+from latent_inpaint.inference.canvas import Pixels
+from latent_inpaint.inference.reading import THRESHOLD, understand
 
-THRESHOLD = 128
 LARGE_HOLE = 0.9
-_TO_255 = {"uint8": 1.0, "int32": 1.0, "int64": 1.0, "uint16": 1 / 257} | dict.fromkeys(
-    ("float16", "float32", "float64"), 255.0
-)
 
 
 class MaskWarning(UserWarning):
@@ -42,20 +31,27 @@ def read_hole(
     Args:
         mask: `[H, W]`, `[H, W, C]` as numpy array or PIL image, or `[H, W]`, `[C, H, W]` as torch tensor.
         size: height and width of the picture.
-        threshold: in (0, 255]; see the module's rule.
+        threshold: in (0, 255]; see `latent_inpaint.inference.reading`, whose notes become warnings.
         invert: the mask is set where the picture is known.
         resize: scale a mask of another size (nearest neighbour).
         dilate: pixels by which the hole grows on every side.
 
     Raises:
         TypeError: a mask of another kind.
-        ValueError: a mask of another size (both are named), shape or type, or an option out of its range.
+        ValueError: a mask of another size (both are named), shape or type, one that could be read in two
+            ways, or an option out of its range.
     """
     check_mask_options(threshold, dilate)
-    hole = _threshold(_as_array(mask), threshold)
-    if invert:
-        hole = ~hole
+    reading = understand(mask, threshold)
+    for note in reading.notes:
+        warnings.warn(f"mask: {note}", MaskWarning, stacklevel=2)
+    hole = ~reading.hole if invert else reading.hole
     if hole.shape != size:
+        if hole.shape == size[::-1]:
+            raise ValueError(
+                f"mask is {hole.shape[1]}×{hole.shape[0]} pixels, the image {size[1]}×{size[0]}: a picture is "
+                "turned as its EXIF orientation says, so turn the mask likewise"
+            )
         if not resize:
             raise ValueError(
                 f"mask is {hole.shape[1]}×{hole.shape[0]} pixels, the image {size[1]}×{size[0]}; "
@@ -106,40 +102,6 @@ def warn_about(hole: Pixels, stacklevel: int = 2) -> None:
     else:
         return
     warnings.warn(message, MaskWarning, stacklevel=stacklevel + 1)
-
-
-def _as_array(mask: Any) -> Pixels:
-    if isinstance(mask, Image.Image):
-        mask = upright(mask)
-        is_kept = mask.mode in ("1", "L") or is_sixteen_bit(mask)
-        return np.asarray(mask if is_kept else mask.convert("L"))
-    if isinstance(mask, Tensor):
-        array = (mask.float() if mask.is_floating_point() else mask).detach().cpu().numpy()
-        return _as_array(array.transpose(1, 2, 0) if array.ndim == 3 else array)
-    if isinstance(mask, np.ndarray):
-        array = _single_channel(mask)
-        is_binary = array.dtype.kind in "iu" and array.size > 0 and array.min() == 0 and array.max() == 1
-        return array.astype(bool) if is_binary else array
-    raise TypeError(f"mask must be a numpy array, a PIL image or a torch tensor, got {type(mask).__name__}")
-
-
-def _single_channel(array: Pixels) -> Pixels:
-    if array.ndim == 2:
-        return array
-    if array.ndim != 3 or array.shape[2] not in (1, 2, 3, 4):
-        raise ValueError(f"mask must be one picture of 1 to 4 channels, got the shape {list(array.shape)}")
-    if array.shape[2] < 3 or array.dtype == bool:
-        return array[..., 0]
-    luma = array[..., :3].astype(np.float32) @ np.array(LUMA, dtype=np.float32)
-    return luma if array.dtype.kind == "f" else np.rint(luma).astype(array.dtype)
-
-
-def _threshold(array: Pixels, threshold: float) -> Pixels:
-    if array.dtype == bool:
-        return np.require(array, requirements=["C", "W"])  # as torch wants it; Pillow's are read-only
-    if array.dtype.name not in _TO_255:
-        raise ValueError(f"mask must be of type bool, {', '.join(_TO_255)}, got {array.dtype}")
-    return array > (threshold - 0.5) / _TO_255[array.dtype.name]
 
 
 def _or_shifted(hole: Pixels, step: int, axis: int) -> Pixels:

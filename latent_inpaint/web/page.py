@@ -13,7 +13,8 @@ import gradio as gr
 from PIL import Image
 
 from latent_inpaint.inference.device import chosen_dtype
-from latent_inpaint.inference.files import MAX_PIXELS, read_picture
+from latent_inpaint.inference.files import read_picture
+from latent_inpaint.inference.opening import MAX_PIXELS
 from latent_inpaint.models.inpainter import LatentInpainter
 from latent_inpaint.web.pictures import MAX_UPLOAD_MIB, preview, repair
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from latent_inpaint.inference.files import MAX_PIXELS, read_picture, write_picture
+from latent_inpaint.inference.files import read_picture, write_picture
+from latent_inpaint.inference.opening import FORMATS, MAX_PIXELS
 from latent_inpaint.inference.picture import inpaint
 from latent_inpaint.inference.progress import Progress, silent
 from latent_inpaint.models.inpainter import LatentInpainter
@@ -87,6 +88,8 @@ def repair(
     return Repaired(preview(picture), preview(result), path)
 
 
-def limit_pixels() -> None:
-    """Make Pillow refuse pictures of more than `MAX_PIXELS` pixels in all of this process."""
+def limit_pillow() -> None:
+    """Make Pillow open in all of this process, for gradio too, what `open_picture` opens, and nothing else."""
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # Pillow refuses twice as many
+    Image.init()
+    Image.ID[:] = [name for name in Image.ID if name in FORMATS]

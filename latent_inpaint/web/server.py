@@ -12,7 +12,7 @@ from typing import Any
 
 from latent_inpaint.models.inpainter import LatentInpainter
 from latent_inpaint.web.guard import Guard
-from latent_inpaint.web.pictures import MAX_UPLOAD_MIB, limit_pixels
+from latent_inpaint.web.pictures import MAX_UPLOAD_MIB, limit_pillow
 
 HOST, PORT = "127.0.0.1", 7860
 
@@ -42,7 +42,7 @@ def serve(models: Mapping[str, LatentInpainter], host: str = HOST, port: int = P
             HF_HUB_OFFLINE="1",
             HF_HUB_DISABLE_TELEMETRY="1",
         )
-        limit_pixels()
+        limit_pillow()
         server = _server(models, host, folder)
         print(f"http://{host}:{listening.getsockname()[1]}/ (Ctrl-C ends)", flush=True)
         server.run(sockets=[listening])

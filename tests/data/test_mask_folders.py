@@ -55,7 +55,7 @@ def test_masks_of_the_crops_size_are_taken_as_they_are(tmp_path, hole):
 
 def test_wrong_masks_are_named(tmp_path, hole):
     masks = FolderMasks(str(tmp_path), 128, True)
-    with pytest.raises(FileNotFoundError, match=r"no mask for a/p\.jpg in .*a/p_mask\.png, a/p\.png"):
+    with pytest.raises(FileNotFoundError, match=r"no mask for a/p\.jpg in .*a/p_mask…\.png, a/p\.png"):
         masks.mask(0, "a/p.jpg", CROP)
     save(tmp_path / "p.png", np.zeros((50, 80), np.uint8))
     with pytest.raises(ValueError, match=r"p\.png: mask: expected the picture's size 80×60 .* got 80×50"):

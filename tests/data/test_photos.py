@@ -116,7 +116,7 @@ def test_truncated_jpeg_is_an_error(tmp_path, make_truncated):
 
 
 def test_missing_file_is_an_error(tmp_path):
-    with pytest.raises(UnreadablePicture, match="No such file"):
+    with pytest.raises(UnreadablePicture, match="no such file"):
         read_picture(tmp_path / "gone.png")
 
 

@@ -144,7 +144,7 @@ def large(path: Path) -> None:
         (no_picture, "not a picture"),
         (empty, "not a picture"),
         (truncated, "damaged picture"),
-        (unknown_texture, "cannot be read as a picture"),
+        (unknown_texture, "not a picture"),
         (enormous, "refused"),
         (large, "12000×12000 pixels, more than 134217728, refused"),
     ],

@@ -34,10 +34,6 @@ def test_one_rule_for_every_kind(mask):
     assert torch.from_numpy(hole).dtype is torch.bool
 
 
-def test_a_picture_file_with_values_0_and_1_is_thresholded_like_any_other():
-    assert not read_hole(Image.fromarray(np.array([[0, 1]], np.uint8)), (1, 2)).any()
-
-
 def test_threshold_and_inversion():
     mask = np.array([[0, 40, 200]], np.uint8)
     assert read_hole(mask, (1, 3), threshold=40).tolist() == [[False, True, True]]
