@@ -100,12 +100,12 @@ def _add_refine(command: argparse.ArgumentParser) -> None:
 def _add_repair(command: argparse.ArgumentParser) -> None:
     _add_model(command)
     files = command.add_argument_group("files")
-    files.add_argument("--image", type=Path, help="the picture")
-    files.add_argument("--mask", type=Path, help="its mask: 128 and more of 255 is the hole")
-    files.add_argument("--images", type=Path, metavar="DIR", help="folder of pictures, in place of --image")
-    files.add_argument("--masks", type=Path, metavar="DIR", help="folder of masks of the same names")
+    files.add_argument("--image", type=_path, help="the picture")
+    files.add_argument("--mask", type=_path, help="its mask, white is the hole; or that of all --images")
+    files.add_argument("--images", type=_path, metavar="DIR", help="folder of pictures, in place of --image")
+    files.add_argument("--masks", type=_path, metavar="DIR", help="folder of their masks: NAME or NAME_mask*")
     files.add_argument(
-        "--output", type=Path, required=True, help="file (.png .webp .tif .bmp: lossless; .jpg), or folder"
+        "--output", type=_path, required=True, help="file (.png .webp .tif .bmp: lossless; .jpg), or folder"
     )
     files.add_argument("--ending", default=".png", help="ending, and so format, in the output folder (.png)")
     files.add_argument("--overwrite", action="store_true", help="do finished pictures of a folder again")
@@ -115,14 +115,14 @@ def _add_repair(command: argparse.ArgumentParser) -> None:
 
 def _add_convert(command: argparse.ArgumentParser) -> None:
     _add_model(command)
-    command.add_argument("--output", type=Path, required=True, metavar="DIR", help="model folder to write")
+    command.add_argument("--output", type=_path, required=True, metavar="DIR", help="model folder to write")
     command.add_argument("--half", action="store_true", help="weights in float16: half the size on the disk")
 
 
 def _add_export(command: argparse.ArgumentParser) -> None:
     _add_model(command)
     command.add_argument(
-        "--output", type=Path, required=True, help=".ts TorchScript, .onnx ONNX, .pt2 torch.export"
+        "--output", type=_path, required=True, help=".ts TorchScript, .onnx ONNX, .pt2 torch.export"
     )
 
 
@@ -177,12 +177,17 @@ def _add_fill_options(group: argparse._ArgumentGroup) -> None:
     )
 
 
+def _path(text: str) -> Path:
+    return Path(text).expanduser()
+
+
 def _check_inputs(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
-    one = (options.image is not None, options.mask is not None)
-    several = (options.images is not None, options.masks is not None)
-    if (all(one) and not any(several)) or (all(several) and not any(one)):
+    given = {name for name in ("image", "mask", "images", "masks") if getattr(options, name) is not None}
+    if given in ({"image", "mask"}, {"images", "masks"}, {"images", "mask"}):
         return
-    parser.error(f"{options.command}: give either --image and --mask, or --images and --masks")
+    parser.error(
+        f"{options.command}: give either --image and --mask, or --images and --masks (or --mask, for all)"
+    )
 
 
 def _print_warning(message: Warning | str, *_: object, **__: object) -> None:

@@ -25,8 +25,8 @@ class Found:
     left_out: Counter[str] = field(default_factory=Counter)
 
     def left_out_text(self) -> str:
-        """What was left out, such as `2 hidden, 1 .avif`; empty when nothing was."""
-        return ", ".join(f"{count} {kind}" for kind, count in sorted(self.left_out.items()))
+        """What was left out, such as `.avif: 1, hidden: 2`; empty when nothing was."""
+        return ", ".join(f"{kind}: {count}" for kind, count in sorted(self.left_out.items()))
 
 
 def find_files(folder: str | Path, endings: Sequence[str], without: Sequence[Path] = ()) -> Found:
@@ -74,8 +74,9 @@ def _walk(
 def pair(pictures: Iterable[str], masks: Iterable[str]) -> dict[str, list[str]]:
     """The masks of each picture, in order; every mask belongs to one name only.
 
-    A mask has the picture's path, but for the ending, or that with `_mask…` after it, as LaMa's tools write
-    it; of several such pictures the one of the longest name has it. Names are compared in one Unicode form.
+    A mask has the picture's path, but for the ending, with `_mask…` after it as LaMa's tools write it (of
+    several such pictures the one of the longest name has it), or, where there is none so marked, just that
+    path. Names are compared in one Unicode form.
 
     Args:
         pictures: paths relative to their folder, with `/`.
@@ -90,12 +91,13 @@ def pair(pictures: Iterable[str], masks: Iterable[str]) -> dict[str, list[str]]:
     for picture in pictures:
         by_stem[_stem(picture)].append(picture)
         paired[picture] = []
+    plain: dict[str, list[str]] = defaultdict(list)
     for mask in sorted(masks):
         stem = _stem(mask)
         owner = next((name for name in (stem, *picture_stems(stem)) if name in by_stem), None)
         for picture in by_stem[owner] if owner is not None else ():
-            paired[picture].append(mask)
-    return paired
+            (plain if owner == stem else paired)[picture].append(mask)
+    return {picture: marked or plain[picture] for picture, marked in paired.items()}
 
 
 def picture_stems(stem: str) -> Iterator[str]:

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
-from latent_inpaint.inference.opening import open_picture
+from latent_inpaint.pictures.opening import open_picture
 
 GAP = 4
 HEADER = 18

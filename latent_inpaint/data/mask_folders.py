@@ -16,10 +16,9 @@ from latent_inpaint.data.listing import existing_folder
 from latent_inpaint.data.mask_sources import MaskSource, NoMaskError
 from latent_inpaint.data.photos import UnreadablePicture
 from latent_inpaint.data.seeding import Stream, generator_for
-from latent_inpaint.folders import MASK_SUFFIX, find_files, pair
-from latent_inpaint.inference.files import read_mask
-from latent_inpaint.inference.opening import ENDINGS, open_picture
-from latent_inpaint.inference.reading import understand
+from latent_inpaint.folders import find_files, pair
+from latent_inpaint.pictures.masks import understand
+from latent_inpaint.pictures.opening import ENDINGS, decoded, open_picture
 
 log = logging.getLogger(__name__)
 
@@ -53,13 +52,11 @@ class MaskNames:
             ValueError: there are several.
         """
         found = self._paired.get(name) or pair([name], self._masks)[name]
-        marked = [mask for mask in found if MASK_SUFFIX in PurePosixPath(mask).stem]  # others may be pictures
-        chosen = marked if marked and name in found else found
-        if not chosen:
+        if not found:
             raise FileNotFoundError(f"no mask for {name} in {self._looked_for(name)}")
-        if len(chosen) > 1:
-            raise ValueError(f"{name} has {len(chosen)} masks in {self.root}, one is expected: {', '.join(chosen)}")
-        return self.root / chosen[0]
+        if len(found) > 1:
+            raise ValueError(f"{name}: expected one mask in {self.root}, there are {', '.join(found)}")
+        return self.root / found[0]
 
     def _looked_for(self, name: str) -> str:
         stem = PurePosixPath(name).with_suffix("")
@@ -71,7 +68,7 @@ class FolderMasks(MaskSource):
 
     Args:
         root: folder with the masks; see `MaskNames`.
-        threshold: grey value, of 255; see `latent_inpaint.inference.reading`.
+        threshold: grey value, of 255; see `latent_inpaint.pictures.masks`.
         hole_is_bright: True when what is set is the hole, False when the rest is.
     """
 
@@ -100,7 +97,7 @@ class FolderMasks(MaskSource):
     def _hole(self, path: Path) -> np.ndarray:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
-            reading = understand(read_mask(path), self.threshold)
+            reading = understand(decoded(path), self.threshold)
         for note in (*reading.notes, *(str(warning.message).removeprefix(f"{path}: ") for warning in caught)):
             if note not in self._noted:
                 log.warning("masks: %s: %s (said once)", path, note)

@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from latent_inpaint.files import write_json
+from latent_inpaint.folders import Found, find_files, masks_among, pair
 from latent_inpaint.inference.files import SAVE_OPTIONS, check_output, read_mask, read_picture, write_picture
 from latent_inpaint.inference.picture import inpaint
 from latent_inpaint.models.inpainter import LatentInpainter
+from latent_inpaint.pictures.opening import ENDINGS
+from latent_inpaint.pictures.plain import PictureWarning
 
 SUMMARY_NAME = "summary.json"
-PICTURE_ENDINGS = tuple(SAVE_OPTIONS)
-_MASK_SUFFIX = "_mask"
 
 
 @dataclass(frozen=True)
 class Job:
-    """A picture, its mask (None if none was found), and where the result goes."""
+    """A picture, its mask (or the folder that has none for it), and where the result goes."""
 
     image: Path
-    mask: Path | None
+    mask: Path
     output: Path
+    has_mask: bool = True
 
 
 @dataclass
@@ -74,14 +75,15 @@ def repair_file(
 
 
 def find_jobs(images: Path, masks: Path, output: Path, ending: str = ".png") -> list[Job]:
-    """The pictures under `images`, each with the mask of its name under `masks`.
+    """The pictures under `images`, each with its masks under `masks`; warns of what is left out.
 
-    A mask has the picture's relative path with any ending, or with `_mask…` after the name, as LaMa's tools
-    write it. Where `masks` or `output` lies inside `images`, what is in it is no picture to repair.
+    Pictures and masks belong together by name, see `latent_inpaint.folders.pair`; a picture of several masks
+    gives several results, named after the masks. Where `masks` or `output` lies inside `images`, what is in
+    it is no picture to repair, and neither is what is named like a mask.
 
     Args:
         images: where to look for pictures, in all folders below it.
-        masks: where to look for their masks.
+        masks: where to look for their masks; or a file, the mask of all.
         output: where results go.
         ending: of the results, which gives the format; with or without its dot.
 
@@ -90,26 +92,58 @@ def find_jobs(images: Path, masks: Path, output: Path, ending: str = ".png") -> 
         ValueError: an unknown ending, or two pictures that would be written to one file, or over an input.
     """
     ending = f".{ending.lower().removeprefix('.')}"
-    if ending not in PICTURE_ENDINGS:
-        raise ValueError(f"ending must be one of {', '.join(PICTURE_ENDINGS)}, got {ending!r}")
-    for folder in (images, masks):
-        if not folder.is_dir():
-            raise FileNotFoundError(f"{folder}: no such folder")
-    mask_of = _index_masks(masks)
+    if ending not in SAVE_OPTIONS:
+        raise ValueError(f"ending must be one of {', '.join(SAVE_OPTIONS)}, got {ending!r}")
+    if not images.is_dir():
+        raise FileNotFoundError(f"{images}: no such folder")
+    if not masks.exists():
+        raise FileNotFoundError(f"{masks}: no such folder, or file that is the mask of all")
     root, others = images.resolve(), [masks.resolve(), output.resolve()]
-    inside = [folder for folder in others if folder != root and folder.is_relative_to(root)]
+    found = find_files(images, ENDINGS, [folder for folder in others if folder != root])
+    masks_of = {name: [masks] for name in found.sizes if root / name != masks.resolve()}
+    if masks.is_dir():
+        paired = _pair_among(found) if masks.resolve() == root else _pair_with(found, masks)
+        masks_of = {name: [masks / mask for mask in of_it] for name, of_it in paired.items()}
+    _warn_of_left_out(images, found)
     jobs = []
-    for path in _pictures(images):
-        name = path.relative_to(images)
-        is_mask = masks.resolve() == root and _MASK_SUFFIX in name.stem
-        if is_mask or any((root / name).is_relative_to(folder) for folder in inside):
-            continue
-        mask = next((mask for mask in mask_of[name.with_suffix("")] if mask != path), None)
-        jobs.append(Job(path, mask, output / name.with_suffix(ending)))
+    for name, of_it in masks_of.items():
+        for mask in of_it:
+            result = Path(name) if len(of_it) == 1 else Path(name).with_name(mask.name)
+            jobs.append(Job(images / name, mask, output / result.with_suffix(ending)))
+        if not of_it:
+            jobs.append(Job(images / name, masks, (output / name).with_suffix(ending), has_mask=False))
     if not jobs:
-        raise FileNotFoundError(f"{images}: holds no pictures ({', '.join(PICTURE_ENDINGS)})")
+        raise FileNotFoundError(f"{images}: holds no pictures ({', '.join(ENDINGS)})")
     _refuse_collisions(jobs)
     return jobs
+
+
+def _pair_among(found: Found) -> dict[str, list[str]]:
+    """Pictures and masks in one folder."""
+    masks = masks_among(list(found.sizes))
+    paired = pair([name for name in found.sizes if name not in masks], masks)
+    _count_masks(found, masks.difference(*paired.values()))
+    return paired
+
+
+def _pair_with(found: Found, folder: Path) -> dict[str, list[str]]:
+    """Pictures, and masks in a folder of their own; what is named like a mask but has one is a picture."""
+    masks = find_files(folder, ENDINGS)
+    _warn_of_left_out(folder, masks)
+    no_pictures = masks_among(list(found.sizes))
+    paired = pair(found.sizes, masks.sizes)
+    _count_masks(found, {name for name in no_pictures if not paired[name]})
+    return {name: of_it for name, of_it in paired.items() if of_it or name not in no_pictures}
+
+
+def _count_masks(found: Found, masks: set[str]) -> None:
+    if masks:
+        found.left_out["masks"] += len(masks)
+
+
+def _warn_of_left_out(folder: Path, found: Found) -> None:
+    if found.left_out:
+        warnings.warn(f"{folder}: left out: {found.left_out_text()}", PictureWarning, stacklevel=4)
 
 
 def run_jobs(
@@ -147,47 +181,29 @@ def run_jobs(
 
 def _run_job(job: Job, model: LatentInpainter, summary: Summary, options: Mapping[str, Any]) -> str:
     try:
-        if job.mask is None:
-            raise FileNotFoundError(f"{job.image}: no mask of this name")
+        if not job.has_mask:
+            stem = job.image.stem
+            raise FileNotFoundError(
+                f"no mask of this name in {job.mask}: looked for {stem}.*, {stem}_mask*.*"
+            )
         job.output.parent.mkdir(parents=True, exist_ok=True)
         width, height = repair_file(job.image, job.mask, job.output, model, options)
     except (ValueError, TypeError, OSError, MemoryError) as error:
-        summary.failed.append((str(job.image), str(error)))
-        return f"failed: {error}"
+        message = str(error).removeprefix(f"{job.image}: ")
+        summary.failed.append((str(job.image), message))
+        return f"failed: {message}"
     summary.done += 1
     return f"{width}×{height}"
 
 
-def _pictures(folder: Path) -> Iterator[Path]:
-    return (
-        path
-        for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in PICTURE_ENDINGS and not path.name.startswith(".") and path.is_file()
-    )
-
-
-def _index_masks(folder: Path) -> defaultdict[Path, list[Path]]:
-    """Name of a picture → masks for it, those of just its name first."""
-    index: defaultdict[Path, list[Path]] = defaultdict(list)
-    paths = [(path, path.relative_to(folder).with_suffix("")) for path in _pictures(folder)]
-    for path, name in paths:
-        index[name].append(path)
-    for path, name in paths:
-        picture = name.name.rpartition(_MASK_SUFFIX)[0]
-        if picture:
-            index[name.with_name(picture)].append(path)
-    return index
-
-
 def _refuse_collisions(jobs: Iterable[Job]) -> None:
-    by_output: dict[Path, Path] = {}
+    by_output: dict[Path, Job] = {}
     for job in jobs:
-        other = by_output.setdefault(job.output, job.image)
-        if other != job.image:
-            raise ValueError(
-                f"{other} and {job.image} would both be written to {job.output}; rename one of them"
-            )
-    inputs = [path for job in jobs for path in (job.image, job.mask) if path is not None]
+        other = by_output.setdefault(job.output, job)
+        if other != job:
+            one, two = (other.image, job.image) if other.image != job.image else (other.mask, job.mask)
+            raise ValueError(f"{one} and {two} would both be written to {job.output}; rename one of them")
+    inputs = [path for job in jobs for path in (job.image, job.mask)]
     _refuse_overwriting(by_output, inputs)
 
 

@@ -3,7 +3,7 @@
 The rules: the network sees RGB in [0, 1]; grey is repeated into three channels, and what is invented for a
 grey picture is turned back by the luma weights of Rec. 601. 16-bit pictures are scaled by 65,535 and stay
 16-bit. Alpha is kept as it is, inside the hole too. PIL images are made upright and plain first, see
-`latent_inpaint.inference.plain`; the result is the upright one.
+`latent_inpaint.pictures.plain`; the result is the upright one.
 """
 
 from __future__ import annotations
@@ -16,11 +16,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from latent_inpaint.inference.plain import plain_mode, upright
+from latent_inpaint.pictures import LUMA, Pixels
+from latent_inpaint.pictures.plain import plain_mode, upright
 
-LUMA = (0.299, 0.587, 0.114)
 FULL_SCALE = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0, "float64": 1.0}
-Pixels = np.ndarray[Any, np.dtype[Any]]
 
 
 class Box(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+import warnings
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -99,12 +100,19 @@ def _predict_file(options: Namespace) -> int:
 
 def _predict_folder(options: Namespace) -> int:
     settings = _inpaint_options(options) | {"progress": False}
-    jobs = find_jobs(options.images, options.masks, options.output, options.ending)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        jobs = find_jobs(options.images, options.masks or options.mask, options.output, options.ending)
     options.output.mkdir(parents=True, exist_ok=True)
     check_folder(options.output)
     model = _load(options)
-    print(f"{len(jobs)} pictures on {_where(model)}")
-    summary = Summary(pictures=len(jobs))
+    n_pictures = len({job.image for job in jobs})
+    results = "" if len(jobs) == n_pictures else f", {len(jobs)} masks"
+    print(f"{n_pictures} picture{'s' if n_pictures > 1 else ''}{results} on {_where(model)}")
+    summary = Summary(pictures=n_pictures)
+    for warning in caught:
+        warnings.warn(warning.message, stacklevel=1)
+        summary.warnings.append((str(options.images), str(warning.message)))
 
     def report(job: Job, text: str) -> None:
         finished = summary.done + summary.skipped + len(summary.failed)

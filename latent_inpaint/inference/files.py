@@ -1,6 +1,6 @@
 """Picture files: read upright with all that the output can hold, written as losslessly as the format can.
 
-The rules: pictures are made upright and plain, see `latent_inpaint.inference.plain`. ICC profile, EXIF and
+The rules: pictures are made upright and plain, see `latent_inpaint.pictures.plain`. ICC profile, EXIF and
 alpha are kept. 16-bit colour is read as 8-bit, as Pillow does, with a warning. Of several frames the first
 is used. PNG, WebP, TIFF and BMP are written lossless, JPEG at quality 95 without chroma subsampling.
 """
@@ -9,18 +9,14 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
 from latent_inpaint.files import replacing
-from latent_inpaint.inference.opening import open_picture
-from latent_inpaint.inference.plain import PictureWarning, plain_mode, upright
-from latent_inpaint.inference.tiff import depth_notes, is_white_zero, raw_modes, tiff_notes
+from latent_inpaint.pictures.opening import decoded
+from latent_inpaint.pictures.plain import PictureWarning, plain_mode
 
 SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     ".png": {"format": "PNG"},
@@ -48,9 +44,9 @@ def read_picture(path: str | Path) -> Image.Image:
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: no picture, a damaged one, one of a kind that would not come out right, or one of more
-            than `latent_inpaint.inference.opening.MAX_PIXELS` pixels.
+            than `latent_inpaint.pictures.opening.MAX_PIXELS` pixels.
     """
-    return plain_mode(_read(Path(path)), str(path))
+    return plain_mode(decoded(path), str(path))
 
 
 def read_mask(path: str | Path) -> Image.Image:
@@ -60,29 +56,7 @@ def read_mask(path: str | Path) -> Image.Image:
         FileNotFoundError: there is no such file.
         ValueError: no picture, a damaged one, or one of a kind that would not come out right.
     """
-    return _read(Path(path))
-
-
-def _read(path: Path) -> Image.Image:
-    with open_picture(path) as image:
-        with _named_if_damaged(path):
-            n_frames = getattr(image, "n_frames", 1)
-        notes = [*tiff_notes(image, str(path)), *depth_notes(image)]
-        is_grey = raw_modes(image) == ["LA;16B"]  # Pillow makes RGBA of it
-        is_inverted = is_white_zero(image)
-        with _named_if_damaged(path):
-            picture = upright(image)
-            picture.load()
-    if n_frames > 1:
-        notes.append(f"only the first of {n_frames} frames is used")
-    for note in notes:
-        warnings.warn(f"{path}: {note}", PictureWarning, 3)
-    picture.info.pop("compression", None)  # Pillow would write with it, be it lossy
-    if is_inverted:
-        inverted = Image.fromarray(65535 - np.asarray(picture))
-        inverted.info = dict(picture.info)
-        return inverted
-    return picture.convert("LA") if is_grey else picture
+    return decoded(path)
 
 
 def write_picture(image: Image.Image, path: str | Path) -> None:
@@ -144,12 +118,3 @@ def check_folder(folder: Path) -> None:
         raise FileNotFoundError(f"{folder}: no such folder")
     if not os.access(folder, os.W_OK):
         raise PermissionError(f"{folder}: the folder cannot be written")
-
-
-@contextmanager
-def _named_if_damaged(path: Path) -> Iterator[None]:
-    """One error for the dozen types that decoders raise on damaged files."""
-    try:
-        yield
-    except Exception as error:
-        raise ValueError(f"{path}: damaged picture: {error}") from error

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from latent_inpaint.inference.canvas import Pixels
-from latent_inpaint.inference.reading import THRESHOLD, understand
+from latent_inpaint.pictures import Pixels
+from latent_inpaint.pictures.masks import THRESHOLD, understand
 
 LARGE_HOLE = 0.9
 
@@ -31,7 +31,7 @@ def read_hole(
     Args:
         mask: `[H, W]`, `[H, W, C]` as numpy array or PIL image, or `[H, W]`, `[C, H, W]` as torch tensor.
         size: height and width of the picture.
-        threshold: in (0, 255]; see `latent_inpaint.inference.reading`, whose notes become warnings.
+        threshold: in (0, 255]; see `latent_inpaint.pictures.masks`, whose notes become warnings.
         invert: the mask is set where the picture is known.
         resize: scale a mask of another size (nearest neighbour).
         dilate: pixels by which the hole grows on every side.
@@ -47,16 +47,11 @@ def read_hole(
         warnings.warn(f"mask: {note}", MaskWarning, stacklevel=2)
     hole = ~reading.hole if invert else reading.hole
     if hole.shape != size:
+        sizes = f"mask is {hole.shape[1]}×{hole.shape[0]} pixels, the image {size[1]}×{size[0]}"
         if hole.shape == size[::-1]:
-            raise ValueError(
-                f"mask is {hole.shape[1]}×{hole.shape[0]} pixels, the image {size[1]}×{size[0]}: a picture is "
-                "turned as its EXIF orientation says, so turn the mask likewise"
-            )
+            raise ValueError(f"{sizes}: pictures are turned as their EXIF says; turn the mask likewise")
         if not resize:
-            raise ValueError(
-                f"mask is {hole.shape[1]}×{hole.shape[0]} pixels, the image {size[1]}×{size[0]}; "
-                "resize_mask=True (--resize-mask) scales the mask"
-            )
+            raise ValueError(f"{sizes}; resize_mask=True (--resize-mask) scales the mask")
         resized = Image.fromarray(hole.astype(np.uint8)).resize(size[::-1], Image.Resampling.NEAREST)
         hole = np.asarray(resized).astype(bool)
     return grow(hole, dilate)

@@ -14,8 +14,8 @@ from PIL import Image
 
 from latent_inpaint.inference.device import chosen_dtype
 from latent_inpaint.inference.files import read_picture
-from latent_inpaint.inference.opening import MAX_PIXELS
 from latent_inpaint.models.inpainter import LatentInpainter
+from latent_inpaint.pictures.opening import MAX_PIXELS
 from latent_inpaint.web.pictures import MAX_UPLOAD_MIB, preview, repair
 
 _PAINT = ("#ff2d55", 0.6)

@@ -11,10 +11,10 @@ import numpy as np
 from PIL import Image
 
 from latent_inpaint.inference.files import read_picture, write_picture
-from latent_inpaint.inference.opening import FORMATS, MAX_PIXELS
 from latent_inpaint.inference.picture import inpaint
 from latent_inpaint.inference.progress import Progress, silent
 from latent_inpaint.models.inpainter import LatentInpainter
+from latent_inpaint.pictures.opening import FORMATS, MAX_PIXELS
 
 MAX_UPLOAD_MIB = 100
 """Largest file that the page takes."""
@@ -89,7 +89,7 @@ def repair(
 
 
 def limit_pillow() -> None:
-    """Make Pillow open in all of this process, for gradio too, what `open_picture` opens, and nothing else."""
+    """Make Pillow, in all of this process and for gradio too, open only what `open_picture` does."""
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # Pillow refuses twice as many
     Image.init()
     Image.ID[:] = [name for name in Image.ID if name in FORMATS]

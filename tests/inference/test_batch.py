@@ -12,6 +12,7 @@ from PIL import Image
 from latent_inpaint.cli import main
 from latent_inpaint.inference.batch import find_jobs
 from latent_inpaint.models.storage import save_model
+from latent_inpaint.pictures.plain import PictureWarning
 
 
 def save_picture(path: Path, rng: np.random.Generator, size=(20, 24)) -> None:
@@ -150,8 +151,68 @@ def test_folders_inside_the_folder_of_pictures_are_left_out(tmp_path, rng):
     jobs = find_jobs(tmp_path, tmp_path / "masks", tmp_path / "out")
     assert [job.image.relative_to(tmp_path).as_posix() for job in jobs] == ["deep/photo.png", "photo.png"]
     save_mask(tmp_path / "photo_mask.png")
-    assert len(find_jobs(tmp_path, tmp_path, tmp_path / "out")) == 3  # masks/photo.png is one more
+    with pytest.warns(PictureWarning, match="left out: masks: 1"):  # masks/photo.png
+        assert len(find_jobs(tmp_path, tmp_path, tmp_path / "out")) == 2
     assert len(find_jobs(tmp_path / "deep", tmp_path, tmp_path / "out")) == 1
+
+
+def names_of(jobs, folder: Path) -> list[tuple[str, str, str]]:
+    return [(job.image.name, job.mask.name, job.output.relative_to(folder).as_posix()) for job in jobs]
+
+
+def test_several_masks_of_a_picture_give_several_results(tmp_path, rng):
+    save_picture(tmp_path / "d" / "x.png", rng)
+    for number in (1, 2):
+        save_mask(tmp_path / "d" / f"x_mask00{number}.png")
+    jobs = find_jobs(tmp_path, tmp_path, tmp_path / "out")
+    assert names_of(jobs, tmp_path / "out") == [
+        ("x.png", "x_mask001.png", "d/x_mask001.png"),
+        ("x.png", "x_mask002.png", "d/x_mask002.png"),
+    ]
+    save_mask(tmp_path / "d" / "x_mask002.bmp")
+    with pytest.raises(ValueError, match="x_mask002.bmp and .*x_mask002.png would both be written to"):
+        find_jobs(tmp_path, tmp_path, tmp_path / "out")
+
+
+def test_a_mask_belongs_to_one_picture(folders, rng, capsys):
+    for folder in ("images", "masks"):
+        shutil.rmtree(folders / folder)
+    save_picture(folders / "images" / "face.png", rng)
+    save_picture(folders / "images" / "face_mask_on.png", rng)
+    save_mask(folders / "masks" / "face_mask_on.png")
+    assert main(command(folders)) == 1
+    error = capsys.readouterr().err
+    assert f"face.png: failed: no mask of this name in {folders / 'masks'}: looked for face.*" in error
+    assert summary_of(folders)["done"] == 1 and not (folders / "out" / "face.png").exists()
+
+
+def test_names_in_two_unicode_forms_are_one(tmp_path, rng):
+    save_picture(tmp_path / "p" / "cafe\u0301.png", rng)  # as a Mac writes it
+    save_mask(tmp_path / "m" / "caf\u00e9.png")
+    (job,) = find_jobs(tmp_path / "p", tmp_path / "m", tmp_path / "out")
+    assert job.has_mask
+
+
+def test_one_mask_for_all_pictures_of_a_folder(folders):
+    save_mask(folders / "one.png")
+    given = [argument for argument in command(folders) if not argument.startswith("--masks")]
+    assert main([*given, f"--mask={folders / 'one.png'}"]) == 0
+    assert summary_of(folders)["done"] == 3
+    assert main([*given, f"--masks={folders / 'one.png'}", "--overwrite"]) == 0
+    assert summary_of(folders)["done"] == 3
+
+
+def test_what_is_left_out_is_said(folders, rng, capsys):
+    for folder in ("images", "masks"):
+        (folders / folder / "._a.png").write_bytes(b"\0\5\26\7")
+    (folders / "images" / "w.avif").write_bytes(b"no picture for us")
+    save_picture(folders / "linked" / "c.png", rng)
+    save_mask(folders / "masks" / "link" / "c.png")
+    (folders / "images" / "link").symlink_to(folders / "linked")
+    assert main(command(folders)) == 0
+    said = "left out: .avif: 1, hidden: 1"
+    assert said in capsys.readouterr().err and summary_of(folders)["done"] == 4
+    assert any(said in message for _, message in summary_of(folders)["warnings"])
 
 
 def test_a_mask_of_no_name_is_the_mask_of_nothing(folders):

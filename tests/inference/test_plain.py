@@ -6,7 +6,7 @@ from PIL import ExifTags, Image
 
 import latent_inpaint
 from latent_inpaint.inference.mask import read_hole
-from latent_inpaint.inference.plain import PictureWarning, plain_mode, upright
+from latent_inpaint.pictures.plain import PictureWarning, plain_mode, upright
 
 ORIENTATION = ExifTags.Base.Orientation
 WIDTH, HEIGHT = ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight

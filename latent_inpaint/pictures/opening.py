@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from os import PathLike, fspath
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
 from PIL import Image, UnidentifiedImageError
+
+from latent_inpaint.pictures.plain import PictureWarning, upright
+from latent_inpaint.pictures.tiff import depth_notes, is_white_zero, raw_modes, tiff_notes
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
 """Pillow's names of all formats that are opened; others (PostScript!) may start other programs."""
@@ -37,12 +43,43 @@ def open_picture(source: str | PathLike | BinaryIO, formats: tuple[str, ...] = F
     except Image.DecompressionBombError as error:
         raise ValueError(f"{name}: more than {MAX_PIXELS} pixels, refused") from error
     except UnidentifiedImageError as error:
-        raise ValueError(f"{name}: not a picture, or of a kind that is not read ({', '.join(formats)})") from error
+        raise ValueError(
+            f"{name}: not a picture, or of a kind that is not read ({', '.join(formats)})"
+        ) from error
     except Exception as error:  # decoders raise a dozen types on damaged files
         raise ValueError(f"{name}: cannot be read as a picture: {error}") from error
     if image.width * image.height > MAX_PIXELS:
+        image.close()
         raise ValueError(f"{name}: {image.width}×{image.height} pixels, more than {MAX_PIXELS}, refused")
     return image
+
+
+def decoded(path: str | Path) -> Image.Image:
+    """The picture of a file, decoded and upright, of any mode; warns of what Pillow changes.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: see `open_picture`; or a damaged picture, or one of a kind that would not come out right.
+    """
+    with open_picture(path) as image:
+        with _named_if_damaged(path):
+            n_frames = getattr(image, "n_frames", 1)
+        notes = [*tiff_notes(image, str(path)), *depth_notes(image)]
+        is_grey = raw_modes(image) == ["LA;16B"]  # Pillow makes RGBA of it
+        is_inverted = is_white_zero(image)
+        with _named_if_damaged(path):
+            picture = upright(image)
+            picture.load()
+    if n_frames > 1:
+        notes.append(f"only the first of {n_frames} frames is used")
+    for note in notes:
+        warnings.warn(f"{path}: {note}", PictureWarning, 3)
+    picture.info.pop("compression", None)  # Pillow would write with it, be it lossy
+    if is_inverted:
+        inverted = Image.fromarray(65535 - np.asarray(picture))
+        inverted.info = dict(picture.info)
+        return inverted
+    return picture.convert("LA") if is_grey else picture
 
 
 def _check_file(path: Path) -> None:
@@ -55,3 +92,12 @@ def _check_file(path: Path) -> None:
     if not exists:
         raise FileNotFoundError(f"{path}: no such file")
     raise ValueError(f"{path}: not a file")
+
+
+@contextmanager
+def _named_if_damaged(path: str | Path) -> Iterator[None]:
+    """One error for the dozen types that decoders raise on damaged files."""
+    try:
+        yield
+    except Exception as error:
+        raise ValueError(f"{path}: damaged picture: {error}") from error

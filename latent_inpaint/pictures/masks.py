@@ -3,7 +3,7 @@
 Values: `THRESHOLD` and more of the full scale is the hole: 255, for integers above 255 65,535, for floats 1
 (or 255, where they are integers above 1). Where nothing reaches it, masks of 0 and one other value, such as
 0 and 1, are set where they are not 0. Colours: paint of one colour on black is the hole. Alpha, where it has
-a shape: paint on a transparent layer is the hole, or else what was erased from an opaque one: the lesser part.
+a shape: paint on a transparent layer is the hole, or else what was erased: the lesser part.
 What could be read in two ways is refused: a photograph, label maps, several colours, alpha against colours.
 Any other threshold than `THRESHOLD` is taken literally: brightness (luma) on the type's scale, no alpha.
 """
@@ -17,8 +17,8 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from latent_inpaint.inference.canvas import LUMA, Pixels
-from latent_inpaint.inference.plain import upright
+from latent_inpaint.pictures import LUMA, Pixels
+from latent_inpaint.pictures.plain import upright
 
 THRESHOLD = 128
 _FEW = 0.001  # this part of the pixels may be anything
@@ -223,7 +223,7 @@ def _by_alpha(colours: Pixels, alpha: Pixels) -> Reading | None:
 
 
 def _levels(values: Pixels) -> tuple[Pixels, Pixels]:
-    """The values that occur, in order, and how often; row by row, since counting takes eight times the memory."""
+    """The values that occur, in order, and how often; in blocks, since counting takes memory."""
     if values.dtype not in (np.uint8, np.uint16):
         return np.unique(values, return_counts=True)
     counts = np.zeros(np.iinfo(values.dtype).max + 1, np.int64)
@@ -238,7 +238,8 @@ def _scale(kind: np.dtype[Any], levels: Pixels) -> float:
     top = levels[-1]
     if kind.kind == "f" and top <= 1.001:
         return 1.0
-    if top > 65535 or (kind.kind == "f" and len(levels) > 2 and (levels != np.rint(levels)).any() and top < 128):
+    has_fractions = kind.kind == "f" and len(levels) > 2 and (levels != np.rint(levels)).any()
+    if top > 65535 or (has_fractions and top < THRESHOLD):
         raise UnclearMask(f"mask: its largest value is {top:g}, expected 1, 255 or 65535 at most; {_WAY_OUT}")
     return 255.0 if top <= 255 else 65535.0
 

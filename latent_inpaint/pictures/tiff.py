@@ -1,4 +1,4 @@
-"""What Pillow would decode wrongly, or only in part, seen in the header: TIFF has more kinds than it knows."""
+"""What Pillow would decode wrongly, or in part, seen in the header: TIFF has more kinds than it knows."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from PIL import Image
 
 _PHOTOMETRIC, _COMPRESSION, _BITS, _PLANAR, _EXTRA, _FORMAT, _SUBSAMPLING = 262, 259, 258, 284, 338, 339, 530
 _WHITE_IS_ZERO, _YCBCR = 0, 6
-_NO_COMPRESSION, _SEPARATE_PLANES, _SIGNED = 1, 2, 2
+_NO_COMPRESSION, _SEPARATE_PLANES, _PREMULTIPLIED, _SIGNED = 1, 2, 1, 2
 _KNOWN_BITS = (1, 2, 4, 8, 16, 32)
 _MAIN_CHANNELS = {2: 3, 5: 4, 6: 3, 8: 3}  # RGB, CMYK, YCbCr, Lab; grey and palettes have one
 
@@ -36,11 +36,11 @@ def tiff_notes(image: Image.Image, name: str) -> list[str]:
     if kind is not None:
         raise ValueError(f"{name}: a TIFF {kind} is not read; convert it to 8 or 16 bits, such as a PNG")
     notes = []
-    if any(mode.startswith(("RGBa", "La")) for mode in raw_modes(image)) or tags.get(_EXTRA, (0,))[:1] == (1,):
+    if tuple(tags.get(_EXTRA, ()))[:1] == (_PREMULTIPLIED,):
         notes.append("its premultiplied alpha is made straight, which rounds the colours below it")
-    channels = len(image.getbands())
-    if len(bits) > max(channels, _MAIN_CHANNELS.get(photometric, 1)):
-        notes.append(f"{len(bits) - channels} of its {len(bits)} channels are neither colour nor alpha: dropped")
+    n_more = len(bits) - max(len(image.getbands()), _MAIN_CHANNELS.get(photometric, 1))
+    if n_more > 0:
+        notes.append(f"{n_more} of its {len(bits)} channels are neither colour nor alpha: dropped")
     return notes
 
 
