@@ -43,7 +43,7 @@ def check_method_names(arguments: Sequence[str], folder: Path) -> None:
 
 
 def build_methods(methods: DictConfig, checkpoint: str | Sequence[str] | None) -> list[Method]:
-    """The configured methods, networks first, each named as its key.
+    """The configured methods, networks first, each named as its key; the networks' ceilings come last.
 
     Args:
         methods: name → node with a `_target_`.
@@ -53,6 +53,7 @@ def build_methods(methods: DictConfig, checkpoint: str | Sequence[str] | None) -
         FileNotFoundError: a checkpoint that is not there.
         ValueError: a checkpoint without an inpainting network of ours.
     """
+    from latent_inpaint.evaluation.ceiling import ceilings
     from latent_inpaint.evaluation.networks import load_network
     from latent_inpaint.instantiate import instantiate
 
@@ -63,7 +64,7 @@ def build_methods(methods: DictConfig, checkpoint: str | Sequence[str] | None) -
         method = instantiate(node)
         method.name = str(name)
         built.append(method)
-    return built
+    return [*built, *ceilings(built)]
 
 
 def run(cfg: DictConfig) -> Path:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +33,8 @@ class Network(BlindMethod):
     def fill(self, masked_image: Tensor, mask: Tensor) -> Tensor:
         """The network's prediction, computed on its own device, brought back to the picture's."""
         device = next((parameter.device for parameter in self.model.parameters()), masked_image.device)
-        modes = [(module, module.training) for module in self.model.modules()]
-        self.model.eval()
-        try:
+        with evaluating(self.model):
             prediction = self.model(masked_image.to(device), mask.to(device))
-        finally:
-            for module, training in modes:
-                module.training = training
         return prediction.float().clamp(0, 1).to(masked_image.device)
 
     @torch.inference_mode()
@@ -57,6 +54,18 @@ class Network(BlindMethod):
     def card(self) -> dict[str, Any]:
         """Where the weights come from, and their number."""
         return {**self.origin, "parameters": sum(p.numel() for p in self.model.parameters())}
+
+
+@contextlib.contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Eval mode within; every module's own mode again afterwards."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
 
 
 def load_network(checkpoint: str | None, name: str | None = None, device: str = "auto") -> Network:

@@ -12,6 +12,7 @@ import pytorch_lightning as pl
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from latent_inpaint.evaluation.ceiling import ceilings
 from latent_inpaint.evaluation.command import build_methods
 from latent_inpaint.evaluation.networks import load_network
 from latent_inpaint.evaluation.session import compare
@@ -122,7 +123,7 @@ def _check(cfg: DictConfig) -> None:
 def evaluate(cfg: DictConfig, datamodule: Any, suite: Any, run: Path) -> None:
     """The table of metrics on held-out pictures, the saved network beside the configured methods."""
     network = load_network(str(run / "model"), cfg.experiment_name)
-    methods = [network, *build_methods(cfg.methods, checkpoint=None)]
+    methods = [network, *build_methods(cfg.methods, checkpoint=None), *ceilings([network])]
     names = {"data": cfg.data_name, "masks": cfg.masks_name}
     compare(methods, datamodule, suite, run, names)
 

@@ -59,7 +59,7 @@ def test_an_evaluation_from_configuration_to_files(pictures, network, tmp_path):
     folder = run(cfg)
     assert folder == tmp_path / "out" / "evaluate" / "run"
     rows = read_rows(folder / "metrics.json")
-    assert [row["method"] for row in rows] == ["tiny", "telea", "mean", "ground_truth"]
+    assert [row["method"] for row in rows] == ["tiny", "telea", "mean", "ground_truth", "autoencoder"]
     truth, mean = rows[3], rows[2]
     assert truth["metrics"]["psnr"] == 100 and truth["metrics"]["pd_lite0"] == 0
     assert mean["metrics"]["fid"] is None and mean["metrics"]["l1_hole"] > 0
@@ -69,7 +69,7 @@ def test_an_evaluation_from_configuration_to_files(pictures, network, tmp_path):
         assert sum(part["images"] for part in row["hole_area"]) == 3
     assert len(rows[0]["card"]["checkpoint_sha256"]) == 64
     assert "| **" in (folder / "metrics.md").read_text()
-    assert len((folder / "pictures.csv").read_text().splitlines()) == 1 + 4 * 3
+    assert len((folder / "pictures.csv").read_text().splitlines()) == 1 + 5 * 3
     assert "tiny" in (folder / "report.html").read_text()
     assert not list((folder.parent / ".interrupted").iterdir())
 
@@ -138,14 +138,13 @@ def test_a_method_of_ones_own_is_a_class_and_a_line(pictures):
 
 
 def test_networks_come_first_with_names_that_differ(network, pictures):
-    assert [m.name for m in build_methods(configure(pictures, "methods=[]").methods, str(network))] == [
-        "tiny"
-    ]
+    alone = build_methods(configure(pictures, "methods=[]").methods, str(network))
+    assert [method.name for method in alone] == ["tiny", "autoencoder"]
     cfg = configure(pictures, "methods=[mean]")
     names = [method.name for method in build_methods(cfg.methods, [str(network), str(network / "model")])]
-    assert names == ["tiny", "model", "mean"]
+    assert names == ["tiny", "model", "mean", "autoencoder"]
     names = [method.name for method in build_methods(cfg.methods, [str(network)] * 2)]
-    assert names == ["tiny", "tiny-2", "mean"]
+    assert names == ["tiny", "tiny-2", "mean", "autoencoder"]
 
 
 def test_a_method_that_does_not_exist_is_refused_with_the_near_ones():

@@ -169,7 +169,7 @@ def test_a_run_trains_evaluates_saves_and_loads(case, compose, monkeypatch):
     assert not list((run.parents[1]).glob("cache/autoencoder/*"))
     if name == "kl":
         rows = json.loads((run / "metrics.json").read_text())["rows"]
-        assert [row["method"] for row in rows] == ["latent_lpl", "mean"]
+        assert [row["method"] for row in rows] == ["latent_lpl", "mean", "autoencoder"]
         resumed = train(
             compose(
                 "latent_lpl",

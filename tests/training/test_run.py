@@ -37,7 +37,7 @@ def test_every_experiment_runs(compose, experiment):
     assert (run / "samples" / "progress.png").is_file()
     if experiment != "autoencoder":
         rows = json.loads((run / "metrics.json").read_text())["rows"]
-        assert [row["method"] for row in rows] == [experiment, "mean"]
+        assert [row["method"] for row in rows] == [experiment, "mean", "autoencoder"]
 
 
 @pytest.mark.parametrize("experiment", ["latent_control", "lama", "latent_full", "projected"])
@@ -51,7 +51,7 @@ def test_training_in_bfloat16(compose, no_evaluation, experiment):
 def test_a_run_compares_with_no_method(compose):
     run = train(compose("latent_control", "trainer.max_steps=1", "methods=[]"))
     rows = json.loads((run / "metrics.json").read_text())["rows"]
-    assert [row["method"] for row in rows] == ["latent_control"]
+    assert [row["method"] for row in rows] == ["latent_control", "autoencoder"]
 
 
 @pytest.mark.parametrize("experiment", ["latent_control", "baseline", "latent_full"])
