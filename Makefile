@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 export NO_ALBUMENTATIONS_UPDATE := 1
 
-.PHONY: help setup train test test-slow lint evaluate reproduce bench clean
+.PHONY: help setup train test test-slow docs lint evaluate reproduce bench clean
 
 help:
 	@echo "make train      set up, then pretrain the autoencoder and train latent_control on sample photographs"
@@ -14,7 +14,8 @@ help:
 	@echo "make evaluate   table and report: on Places2 if PLACES2_DIR is set, else on the sample photographs"
 	@echo "make reproduce  DATA=DIR: the rows of the thesis' tables trained again, and a report (days of computing; resumable)"
 	@echo "make bench      ratios of speed with their targets, on this machine (under 10 minutes on two cores)"
-	@echo "make lint       ruff, mypy and what may import what"
+	@echo "make lint       ruff, mypy and what may import what, the docs"
+	@echo "make docs       the docs as a site in build/site; warnings are errors"
 
 setup: $(VENV)/installed
 
@@ -65,10 +66,14 @@ bench: setup
 	$(BIN)/python bin/bench.py $(ARGS)
 
 lint: setup
-	$(BIN)/ruff check latent_inpaint benchmarks reproduction bin tests
-	$(BIN)/ruff format --check latent_inpaint benchmarks reproduction bin tests
+	$(BIN)/ruff check latent_inpaint benchmarks reproduction bin tests docs/site
+	$(BIN)/ruff format --check latent_inpaint benchmarks reproduction bin tests docs/site
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(MAKE) --no-print-directory docs
+
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache
