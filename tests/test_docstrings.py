@@ -17,10 +17,12 @@ def modules(*patterns):
     return [".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts) for path in paths]
 
 
-WITH_EXAMPLES = modules("metrics/*.py", "data/masks.py", "data/outpainting.py", "markdown.py")
+WITH_EXAMPLES = modules(
+    "metrics/*.py", "data/masks.py", "data/outpainting.py", "markdown.py", "paths/*.py", "pictures/masks.py"
+)
 
 
-@pytest.mark.parametrize("name", [*WITH_EXAMPLES, *modules("losses/*.py", "paths/*.py", "files.py")])
+@pytest.mark.parametrize("name", [*WITH_EXAMPLES, *modules("losses/*.py", "files.py")])
 def test_examples_are_right(name):
     module = importlib.import_module(name.removesuffix(".__init__"))
     usual = {"np": np, "torch": torch}

@@ -56,6 +56,13 @@ def noised_known(known: Known, path: Path, noise: Tensor) -> Projection:
         known: what is known.
         path: path of the sampler.
         noise: ε, `[B, C, h, w]`: what the known positions of the start were noised with.
+
+    Example:
+        >>> from latent_inpaint.paths.path import LinearPath
+        >>> known = Known(torch.full((1, 1, 1, 2), 4.0), torch.tensor([[[[1.0, 0.0]]]]))
+        >>> project = noised_known(known, LinearPath(), noise=torch.zeros(1, 1, 1, 2))
+        >>> project(torch.ones(1, 1, 1, 2), torch.tensor(0.25)).tolist()  # 0.75 · 4 where it is known
+        [[[[3.0, 1.0]]]]
     """
 
     def project(z: Tensor, t: Tensor) -> Tensor:
@@ -65,7 +72,15 @@ def noised_known(known: Known, path: Path, noise: Tensor) -> Projection:
 
 
 def freshly_noised_known(known: Known, path: Path, generator: Generators) -> Projection:
-    """After each step: known positions with fresh noise (RePaint): for samplers that draw noise, too."""
+    """After each step: known positions with fresh noise (RePaint): for samplers that draw noise, too.
+
+    Example:
+        >>> from latent_inpaint.paths.path import LinearPath
+        >>> known = Known(torch.full((1, 1, 1, 2), 4.0), torch.tensor([[[[1.0, 0.0]]]]))
+        >>> project = freshly_noised_known(known, LinearPath(), torch.Generator().manual_seed(0))
+        >>> project(torch.ones(1, 1, 1, 2), torch.tensor(0.0)).tolist()  # at the end there is no noise
+        [[[[4.0, 1.0]]]]
+    """
 
     def project(z: Tensor, t: Tensor) -> Tensor:
         return known.put(z, path.at(known.latent, normal_like(z, generator), t))
@@ -144,6 +159,16 @@ def repaint(
 
     Raises:
         ValueError: bad times, or moves that leave them or end elsewhere.
+
+    Example:
+        >>> from latent_inpaint.paths.path import LinearPath
+        >>> from latent_inpaint.paths.samplers import ddim_step
+        >>> known = Known(torch.full((1, 1, 1, 2), 4.0), torch.tensor([[[[1.0, 0.0]]]]))
+        >>> step = ddim_step(lambda z, t: torch.ones_like(z), LinearPath())  # all estimates are 1
+        >>> noise, moves = torch.randn(1, 1, 1, 2), resampling_schedule(4, jump_length=2, n_resample=2)
+        >>> times, generator = torch.linspace(1, 0, 5), torch.Generator().manual_seed(0)
+        >>> repaint(step, noise, times, moves, LinearPath(), known, generator).tolist()
+        [[[[4.0, 1.0]]]]
     """
     check_times(times)
     if sum(moves) != 1 - len(times):

@@ -49,7 +49,13 @@ def seeds(n: int, generator: Generators) -> Tensor:
 
 
 def seeded(values: Tensor) -> list[torch.Generator]:
-    """A CPU generator for each of the seeds `[B]`."""
+    """A CPU generator for each of the seeds `[B]`.
+
+    Example:
+        >>> one, other = seeded(torch.tensor([7, 7]))
+        >>> torch.equal(torch.randn(3, generator=one), torch.randn(3, generator=other))
+        True
+    """
     return [torch.Generator().manual_seed(int(value)) for value in values]
 
 

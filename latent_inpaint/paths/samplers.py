@@ -25,7 +25,13 @@ Progress: TypeAlias = Callable[[int, int], None]
 
 
 def check_times(times: Tensor) -> None:
-    """Raise a ValueError unless `times` are at least two, descending, in [0, 1]."""
+    """Raise a ValueError unless `times` are at least two, descending, in [0, 1].
+
+    Example:
+        >>> check_times(torch.tensor([0.0, 1.0]))
+        Traceback (most recent call last):
+        ValueError: times must descend, 1 = noise, got [0.0, 1.0]
+    """
     if times.ndim != 1 or len(times) < 2:
         raise ValueError(f"times must be at least two in a 1-dimensional tensor, got {list(times.shape)}")
     if not bool((times[1:] < times[:-1]).all()):
@@ -52,6 +58,11 @@ def follow(
 
     Raises:
         ValueError: times that rise, are fewer than two or outside [0, 1].
+
+    Example:
+        >>> halve = lambda z, t, t_next: z / 2
+        >>> follow(halve, torch.ones(1, 1, 1, 1), torch.linspace(1, 0, 4)).item()  # three steps
+        0.125
     """
     check_times(times)
     times = times.to(z.device)
@@ -175,6 +186,12 @@ def ddim_step(estimate: Field, path: Path, eta: float = 0.0, generator: Generato
     """One step of `ddim` as a function of (z, t, t_next), for loops of one's own.
 
     `z' = a'·ẑ0 + √(s'² − d²)·ε̂ + d·ε`, `d = eta·(s'/s)·√(s² − (a/a')²·s'²)`: the posterior's deviation.
+
+    Example:
+        >>> from latent_inpaint.paths.path import LinearPath
+        >>> step = ddim_step(lambda z, t: torch.zeros_like(z), LinearPath())
+        >>> step(torch.ones(1, 1, 1, 1), torch.tensor(1.0), torch.tensor(0.5)).item()  # half the noise
+        0.5
     """
     if not 0 <= eta <= 1:
         raise ValueError(f"eta must be in [0, 1], got {eta}")

@@ -45,6 +45,13 @@ def scheduler_sampler(
     Raises:
         ValueError: times that do not fit; a scheduler that clips or thresholds its estimates to the range of
             pictures, shifts the times a second time, spaces them otherwise, or belongs to another path.
+
+    Example:
+        >>> from diffusers import FlowMatchEulerDiscreteScheduler
+        >>> scheduler, times = FlowMatchEulerDiscreteScheduler(), torch.linspace(1, 0, 4)
+        >>> z = torch.ones(1, 1, 1, 1)
+        >>> round(scheduler_sampler(scheduler, lambda z, t: z / 2, z, times, LinearPath()).item(), 4)
+        0.3125
     """
     check_times(times)
     if float(times[0]) != 1 or float(times[-1]) != 0:
