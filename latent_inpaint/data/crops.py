@@ -8,6 +8,7 @@ from PIL import Image
 
 Anchor = tuple[float, float]
 CENTRE: Anchor = (0.5, 0.5)
+_LONGEST = 32  # sides of crops; larger pictures are not resized as a whole
 
 
 @dataclass(frozen=True)
@@ -57,10 +58,16 @@ class Crop:
 
     def image(self, image: np.ndarray) -> np.ndarray:
         """uint8 `[H, W, 3]` to `[size, size, 3]`; resized with an antialiased bicubic filter."""
-        if self.resized != self.picture:
+        if self.resized == self.picture:
+            return self._window(image)
+        if max(self.resized) <= _LONGEST * self.size:
             size = (self.resized[1], self.resized[0])
-            image = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
-        return self._window(image)
+            return self._window(np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC)))
+        y, x = (then / now for then, now in zip(self.picture, self.resized))
+        box = (self.left * x, self.top * y, (self.left + self.size) * x, (self.top + self.size) * y)
+        # the same, but for a rounding: a strip as a whole would become enormous
+        window = Image.fromarray(image).resize((self.size, self.size), Image.Resampling.BICUBIC, box)
+        return np.asarray(window)
 
     def mask(self, mask: np.ndarray) -> np.ndarray:
         """Bool `[H, W]` to `[size, size]`; a reduced pixel is hole when any part of it is.
@@ -69,10 +76,10 @@ class Crop:
             ValueError: the mask has not the picture's size.
         """
         self._check("mask", mask)
-        if self.resized != self.picture:
-            size = (self.resized[1], self.resized[0])
-            filter_ = cv2.INTER_NEAREST if self.resized[0] > self.picture[0] else cv2.INTER_AREA
-            mask = cv2.resize(mask.astype(np.float32), size, interpolation=filter_) > 0
+        if self.resized[0] >= self.picture[0]:
+            return self._nearest(mask)
+        size = (self.resized[1], self.resized[0])
+        mask = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
         return self._window(mask)
 
     def labels(self, labels: np.ndarray) -> np.ndarray:
@@ -82,15 +89,20 @@ class Crop:
             ValueError: the label map has not the picture's size.
         """
         self._check("label map", labels)
-        if self.resized != self.picture:
-            size = (self.resized[1], self.resized[0])
-            labels = cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST)
-        return self._window(labels)
+        return self._nearest(labels)
 
     def _check(self, what: str, array: np.ndarray) -> None:
         if array.shape != self.picture:
             expected, got = (f"{width}×{height}" for height, width in (self.picture, array.shape))
             raise ValueError(f"{what}: expected the picture's size {expected} (width × height), got {got}")
+
+    def _nearest(self, array: np.ndarray) -> np.ndarray:
+        starts = (self.top, self.left)
+        rows, columns = (
+            (np.arange(start, start + self.size) * (1 / (now / then))).astype(int)  # as OpenCV does
+            for start, then, now in zip(starts, self.picture, self.resized)
+        )
+        return array[rows][:, columns]
 
     def _window(self, array: np.ndarray) -> np.ndarray:
         return array[self.top : self.top + self.size, self.left : self.left + self.size]

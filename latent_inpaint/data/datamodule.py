@@ -67,8 +67,7 @@ class InpaintingDataModule(ResumableDataModule):
         cache_mb: float = 256.0,
     ) -> None:
         super().__init__()
-        if num_workers < 0:
-            raise ValueError(f"num_workers: expected 0 or more, got {num_workers}")
+        _check_whole(size=(size, 1), batch_size=(batch_size, 1), num_workers=(num_workers, 0), seed=(seed, 0))
         if short_side_limit is not None and short_side_limit < 1:
             raise ValueError(f"short_side_limit: expected null or at least 1, got {short_side_limit}")
         self.layout = layout
@@ -87,15 +86,26 @@ class InpaintingDataModule(ResumableDataModule):
         self.val_short_side = val_short_side
         self.max_short_side = None if short_side_limit is None else round(short_side_limit * size)
         self.cache_mb = cache_mb
+        self._only_evaluates = False
 
     @cached_property
     def splits(self) -> Splits:
-        """The pictures, after file lists and subsets."""
+        """The pictures, after file lists and subsets; what a list names for one side is not on the other."""
         found = self.layout.splits(self.root)
-        train = _listed(self.train_list, self.root, found.train).subset(self.train_subset)
-        val = _listed(self.val_list, self.root, found.val).subset(self.subset)
-        log.info("data: %s: %d training, %d validation pictures", found.description, len(train), len(val))
-        return Splits(train, val, found.anchors, found.description)
+        train, val, told = found.train, found.val, found.description
+        if found.whole is not None and self._only_evaluates:
+            train, val = found.whole.select([]), found.whole
+            told = f"one tree, all {len(val)} pictures, those too that a training on it would have seen"
+        if self.train_list is not None:
+            train = _listed(self.train_list, self.root, found.train)
+            val = val.without(train)
+        if self.val_list is not None:
+            val = _listed(self.val_list, self.root, found.val)
+            train = _without_listed(found.whole or train, val, self.train_list)
+            told = f"{told}; the pictures of val_list do not train"
+        train, val = train.subset(self.train_subset), val.subset(self.subset)
+        log.info("data: %s: %d training, %d validation pictures", told, len(train), len(val))
+        return Splits(train, val, found.anchors, told)
 
     @cached_property
     def _train_reader(self) -> PictureReader:
@@ -106,7 +116,14 @@ class InpaintingDataModule(ResumableDataModule):
         return PictureReader(self.splits.val)
 
     def setup(self, stage: str | None = None) -> None:
-        """Lists the pictures, so that a missing or empty folder is reported before anything else starts."""
+        """Lists the pictures, so that a missing or empty folder is reported before anything else starts.
+
+        Args:
+            stage: `test` is an evaluation, which measures all pictures of a folder without a split.
+        """
+        if stage == "test" and not self._only_evaluates:
+            self._only_evaluates = True
+            self.__dict__.pop("splits", None)
         _ = self.splits
 
     def train_dataset(self) -> TrainDataset:
@@ -172,3 +189,17 @@ def _listed(file_list: str | None, root: str | None, found: Listing) -> Listing:
     if file_list is None:
         return found
     return read_file_list(file_list, found.root, *([] if root is None else [existing_folder(root)]))
+
+
+def _without_listed(train: Listing, val: Listing, train_list: str | None) -> Listing:
+    kept = train.without(val)
+    if train_list is not None and len(kept) < len(train):
+        n_both = len(train) - len(kept)
+        raise ValueError(f"train_list, val_list: {n_both} pictures are in both lists")
+    return kept
+
+
+def _check_whole(**least: tuple[Any, int]) -> None:
+    for name, (value, lowest) in least.items():
+        if not isinstance(value, int) or isinstance(value, bool) or value < lowest:
+            raise ValueError(f"{name}: expected {lowest} or more, a whole number, got {value!r}")

@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 from latent_inpaint.data import Batch
 from latent_inpaint.data.crops import CENTRE, Anchor, Crop
 from latent_inpaint.data.listing import Listing
-from latent_inpaint.data.mask_sources import MaskSource, NoMaskError
+from latent_inpaint.data.mask_sources import MaskSource, NoMaskError, hole_in
 from latent_inpaint.data.masks import MaskGenerator
 from latent_inpaint.data.photos import UnreadablePicture, read_picture
 from latent_inpaint.data.sampler import SampleKey
@@ -151,7 +151,7 @@ class ValDataset(Dataset):
         name, shape = self.reader.listing.names[number], (picture.shape[0], picture.shape[1])
         crop = Crop.of(shape, self.size, self.short_side, self.anchors[view], self.max_short_side)
         try:
-            mask = self.masks.mask(index, name, crop)
+            mask = hole_in(self.masks, index, name, crop)
         except NoMaskError as error:
             self.reader.skip(number, error)
             return None

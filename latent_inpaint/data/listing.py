@@ -3,6 +3,7 @@
 import hashlib
 import heapq
 import logging
+import os
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -42,6 +43,12 @@ class Listing:
         """The files at `indices`, in that order."""
         names = [self.names[i] for i in indices]
         return Listing(self.root, names, self.sizes[np.asarray(indices, dtype=np.int64)])
+
+    def without(self, others: "Listing") -> "Listing":
+        """The files that `others` does not have, wherever its folder lies."""
+        taken = {os.path.realpath(others.path(i)) for i in range(len(others))}
+        kept = [i for i in range(len(self)) if os.path.realpath(self.path(i)) not in taken] if taken else None
+        return self if kept is None or len(kept) == len(self) else self.select(kept)
 
     def subset(self, count: int | None) -> "Listing":
         """`count` files chosen by the hash of their name: the same for everybody, whatever the seed.

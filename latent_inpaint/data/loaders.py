@@ -68,10 +68,17 @@ class ReadableBatches:
 
     def __iter__(self) -> Iterator[Batch]:
         empty = len(self.loader) > 0
-        for batch in self.loader:
-            if batch is not None:
-                empty = False
-                yield batch
+        try:
+            for batch in self.loader:
+                if batch is not None:
+                    empty = False
+                    yield batch
+        except (ValueError, OSError) as error:
+            if "Original Traceback" not in str(error):
+                raise
+            # torch puts a worker's traceback into the message, whose last line says all
+            message = str(error).rstrip().rpartition("\n")[2].partition(": ")[2]
+            raise ValueError(message) from error
         if empty:
             raise RuntimeError(f"none of the {self.source} can be read")
 

@@ -47,6 +47,23 @@ class MaskSource(ABC):
         """What makes figures on these masks comparable, for reports; values that JSON can hold."""
 
 
+def hole_in(masks: MaskSource, index: int, name: str, crop: Crop) -> np.ndarray:
+    """The hole of one sample, see `MaskSource.mask`.
+
+    Raises:
+        NoMaskError: the sample is to be left out.
+        ValueError: the hole is empty, or the whole crop: nothing could be measured.
+    """
+    hole = masks.mask(index, name, crop)
+    if not hole.any() or hole.all():
+        what = "the whole crop" if hole.any() else "empty"
+        raise ValueError(
+            f"{name}: the hole is {what}, in the {crop.size}×{crop.size} pixels at row {crop.top}, column "
+            f"{crop.left} of {crop.resized[1]}×{crop.resized[0]} (data.val_short_side reduces pictures first)"
+        )
+    return hole
+
+
 @dataclass(frozen=True)
 class SeededMasks(MaskSource):
     """Draws the mask of sample `index` with a generator seeded by (seed, index)."""

@@ -17,7 +17,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 from latent_inpaint.data import Batch
 from latent_inpaint.data.crops import Crop
 from latent_inpaint.data.datasets import Transform, to_sample
-from latent_inpaint.data.mask_sources import MaskSource, NoMaskError
+from latent_inpaint.data.mask_sources import MaskSource, NoMaskError, hole_in
 from latent_inpaint.data.masks import MaskGenerator
 from latent_inpaint.data.photos import EXTENSIONS, UnreadablePicture, read_picture
 from latent_inpaint.data.seeding import Stream, generator_for
@@ -176,7 +176,7 @@ class ValShards(IterableDataset):
             shape = (picture.shape[0], picture.shape[1])
             crop = Crop.of(shape, self.size, short_side, max_short_side=max_short_side)
             try:
-                mask = self.masks.mask(index, name, crop)
+                mask = hole_in(self.masks, index, name, crop)
             except NoMaskError as error:
                 self.reader.skip(index, name, error)
                 continue

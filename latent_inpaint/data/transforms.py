@@ -13,6 +13,7 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # no look-up on the netw
 import albumentations as A
 
 _P = 0.5
+_LONGEST = 8  # sides of crops that a picture is enlarged to
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class CropFlip:
 
     def __call__(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Augments one picture."""
-        return _apply(self._pipeline, enlarge_to_fit(image, self.size), rng)
+        return _apply(self._pipeline, enlarge_to_fit(_piece(image, self.size, rng), self.size), rng)
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Distortions:
 
     def __call__(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Augments one picture."""
-        return _apply(self._pipeline, enlarge_to_fit(image, self.size), rng)
+        return _apply(self._pipeline, enlarge_to_fit(_piece(image, self.size, rng), self.size), rng)
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,17 @@ class FewPictures:
 
     def __call__(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Augments one picture."""
-        return _apply(self._pipeline, enlarge_to_fit(image, 2 * self.size), rng)
+        return _apply(self._pipeline, enlarge_to_fit(_piece(image, 2 * self.size, rng), 2 * self.size), rng)
+
+
+def _piece(image: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+    """A random piece of a strip that is to be enlarged; any other picture as it is."""
+    short, axis = min(image.shape[:2]), int(np.argmax(image.shape[:2]))
+    room = image.shape[axis] - _LONGEST * short
+    if short >= size or room <= 0:
+        return image
+    start = int(rng.integers(room + 1))
+    return image.take(range(start, start + _LONGEST * short), axis)
 
 
 def enlarge_to_fit(image: np.ndarray, size: int) -> np.ndarray:

@@ -1,5 +1,8 @@
+import tracemalloc
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from latent_inpaint.data.crops import Crop
 
@@ -50,3 +53,23 @@ def test_a_reduced_mask_keeps_every_hole():
 def test_mask_of_another_size_names_both():
     with pytest.raises(ValueError, match=r"expected the picture's size 70×50 .* got 60×40"):
         Crop.of((50, 70), 32).mask(np.zeros((40, 60), bool))
+
+
+@pytest.mark.parametrize("shape", [(1, 4000), (4000, 1), (2, 60_000)])
+def test_a_strip_is_not_enlarged_as_a_whole(shape):
+    picture = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    crop = Crop.of(shape, 64)
+    assert max(crop.resized) >= 64 * 1000
+    tracemalloc.start()
+    image, mask = crop.image(picture), crop.mask(picture[..., 0] > 128)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert image.shape == (64, 64, 3) and mask.shape == (64, 64) and peak < 2**23
+
+
+def test_the_window_of_a_strip_is_that_of_the_whole():
+    picture = np.random.default_rng(0).integers(0, 256, (3, 200, 3), dtype=np.uint8)
+    crop = Crop.of((3, 200), 32, anchor=(0.5, 0.3))
+    whole = Image.fromarray(picture).resize(crop.resized[::-1], Image.Resampling.BICUBIC)
+    expected = np.asarray(whole)[crop.top : crop.top + 32, crop.left : crop.left + 32]
+    assert np.abs(crop.image(picture).astype(int) - expected).max() <= 1

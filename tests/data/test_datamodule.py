@@ -4,10 +4,12 @@ from itertools import chain, islice
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from latent_inpaint.data import Batch
 from latent_inpaint.data.datamodule import InpaintingDataModule
 from latent_inpaint.data.layouts import FolderLayout
+from latent_inpaint.data.mask_folders import FolderMasks
 from latent_inpaint.data.masks import preset
 from latent_inpaint.data.transforms import CropFlip, Distortions
 
@@ -209,7 +211,7 @@ def test_wrong_arguments(tree, change, message):
 
 
 def test_negative_seed_is_an_error(tree):
-    with pytest.raises(ValueError, match="seed: expected a non-negative integer"):
+    with pytest.raises(ValueError, match="seed: expected 0 or more"):
         take(module(tree, seed=-1), 1)
 
 
@@ -248,3 +250,75 @@ def test_arrays_are_not_shared_between_samples(tree):
     before = dataset.reader.read(0).copy()
     dataset[0, 0].image.zero_()
     np.testing.assert_array_equal(dataset.reader.read(0), before)
+
+
+def listed(tree, path, *names):
+    path.write_text("\n".join(names))
+    return str(path)
+
+
+def test_an_evaluation_measures_all_of_a_tree_and_a_training_a_tenth(tree):
+    training, evaluation = module(tree, layout=FolderLayout()), module(tree, layout=FolderLayout())
+    training.setup("fit")
+    evaluation.setup("test")
+    assert len(training.splits.val) < 4 and len(training.splits.train) == 12 - len(training.splits.val)
+    assert len(evaluation.splits.val) == 12 and not len(evaluation.splits.train)
+    fixed = module(tree, layout=FolderLayout(0.3))
+    fixed.setup("test")
+    assert 0 < len(fixed.splits.val) < 12, "a fraction that was given holds in both"
+
+
+def test_pictures_of_a_validation_list_never_train(tree, tmp_path):
+    names = ["class_0/0000.jpg", "class_1/0001.png"]
+    data = module(tree, layout=FolderLayout(), val_list=listed(tree, tmp_path / "val.txt", *names))
+    assert list(data.splits.val.names) == names and len(data.splits.train) == 10
+    assert not set(data.splits.train.names) & set(names) and "val_list" in data.splits.description
+    everything = listed(tree, tmp_path / "all.txt", *data.splits.train.names, *names)
+    with pytest.raises(ValueError, match="no training pictures .*val_list do not train"):
+        module(tree, layout=FolderLayout(), val_list=everything).train_dataloader()
+
+
+def test_pictures_of_a_training_list_never_validate(tree, tmp_path):
+    val = list(module(tree, layout=FolderLayout(0.3)).splits.val.names)
+    data = module(tree, layout=FolderLayout(0.3), train_list=listed(tree, tmp_path / "t.txt", *val[:1]))
+    assert list(data.splits.train.names) == val[:1] and list(data.splits.val.names) == val[1:]
+    with pytest.raises(ValueError, match="train_list, val_list: 1 pictures are in both lists"):
+        _ = module(tree, train_list=str(tmp_path / "t.txt"), val_list=str(tmp_path / "t.txt")).splits
+
+
+@pytest.mark.parametrize("change", [{"size": 64.0}, {"batch_size": 4.5}, {"seed": None}, {"size": 0}])
+def test_numbers_that_are_not_whole(tree, change):
+    with pytest.raises(ValueError, match=f"{next(iter(change))}: expected . or more, a whole number, got"):
+        module(tree, **change)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize(("value", "what"), [(0, "empty"), (255, "the whole crop")])
+def test_an_empty_or_whole_hole_is_an_error_of_one_line(tree, tmp_path, workers, value, what):
+    for path in tree.rglob("*.*"):
+        mask = tmp_path / "m" / path.relative_to(tree).with_suffix(".png")
+        mask.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((60, 80), value, np.uint8)).save(mask)
+    masks = FolderMasks(str(tmp_path / "m"), 128, True)
+    data = module(tree, layout=FolderLayout(1.0), val_masks=masks, num_workers=workers)
+    with pytest.raises(ValueError, match=f"class_0/0000.jpg: the hole is {what}") as error:
+        list(data.val_dataloader())
+    assert "Traceback" not in str(error.value) and "\n" not in str(error.value)
+
+
+def test_missing_masks_are_told_before_anything_starts(tree, tmp_path):
+    (tmp_path / "m" / "class_0").mkdir(parents=True)
+    Image.new("L", (80, 60)).save(tmp_path / "m" / "class_0" / "0000_mask001.png")
+    data = module(tree, layout=FolderLayout(1.0), val_masks=FolderMasks(str(tmp_path / "m"), 128, True))
+    with pytest.raises(FileNotFoundError, match="11 of 12 pictures have none, the first is class_0/0001"):
+        data.val_dataloader()
+
+
+def test_masks_among_the_pictures_are_left_out(tree, caplog):
+    for name in ("class_0/0000_mask.png", "class_1/0001_mask001.png", "masks/x.png"):
+        (tree / name).parent.mkdir(exist_ok=True)
+        Image.new("L", (80, 60)).save(tree / name)
+    (tree / "._0000.jpg").write_bytes(b"\0\5\26\7")
+    data = module(tree, layout=FolderLayout(1.0))
+    assert len(data.splits.val) == 12
+    assert "left out: hidden: 1, masks: 3" in caplog.text

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -73,3 +75,15 @@ def test_the_picture_itself_stays_as_it_is(transform):
     for seed in range(20):
         transform(80)(picture, np.random.default_rng(seed))
     np.testing.assert_array_equal(picture, PICTURE)
+
+
+@pytest.mark.parametrize("transform", [CropFlip, Distortions, FewPictures])
+@pytest.mark.parametrize("shape", [(1, 60_000), (60_000, 1)])
+def test_strips_cost_what_their_crop_costs(transform, shape):
+    strip = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    tracemalloc.start()
+    crops = [transform(64)(strip, np.random.default_rng(seed)) for seed in range(4)]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**24 and all(crop.shape == (64, 64, 3) for crop in crops)
+    assert len({crop.tobytes() for crop in crops}) == 4, "pieces of all of the strip"
