@@ -1,5 +1,6 @@
 """Networks: no losses, no Lightning."""
 
+from latent_inpaint.models.autoencoders.block_transform import BlockDecoder, BlockEncoder
 from latent_inpaint.models.autoencoders.diffusers import (
     KLDecoder,
     KLEncoder,
@@ -9,6 +10,7 @@ from latent_inpaint.models.autoencoders.diffusers import (
     VQEncoder,
 )
 from latent_inpaint.models.autoencoders.ffc import Autoencoder, Decoder, Encoder
+from latent_inpaint.models.autoencoders.residual import ResidualDecoder, ResidualEncoder
 from latent_inpaint.models.discriminators.patch import PatchDiscriminator
 from latent_inpaint.models.discriminators.projected import ProjectedDiscriminator
 from latent_inpaint.models.ffc import FFC, FFCResidualBlock, FourierUnit, SpectralTransform
@@ -26,6 +28,8 @@ __all__ = [
     "FFC",
     "AlphaEncoder",
     "Autoencoder",
+    "BlockDecoder",
+    "BlockEncoder",
     "Condition",
     "Decoder",
     "Encoder",
@@ -46,6 +50,8 @@ __all__ = [
     "ProjectedDiscriminator",
     "Refined",
     "Refiner",
+    "ResidualDecoder",
+    "ResidualEncoder",
     "SpectralTransform",
     "TinyDecoder",
     "TinyEncoder",

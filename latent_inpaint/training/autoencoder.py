@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,8 +13,12 @@ from torch import Tensor
 from latent_inpaint.data import Batch
 from latent_inpaint.losses.base import LossTerm
 from latent_inpaint.models import Autoencoder
+from latent_inpaint.models.autoencoders.block_transform import start_from_pictures, starts_from_pictures
 from latent_inpaint.training.base import OptimizerFactory, SchedulerFactory, TrainingModule
 from latent_inpaint.training.disturbances import Disturbance
+
+START_PICTURES = 512
+"""Training crops that a model which starts from pictures sees first: 128k blocks of 8×8 in crops of 128²."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,16 @@ class AutoencoderTraining(TrainingModule):
     ) -> None:
         super().__init__(model, losses, [""], optimizer, scheduler, gradient_clip)
         self.disturbance = disturbance
+
+    def on_fit_start(self) -> None:
+        """Let a new model that can start from pictures see some; a resumed one has its weights already.
+
+        It comes before several processes take the first one's weights.
+        """
+        if self.trainer.ckpt_path is None and starts_from_pictures(self.model):
+            datamodule: Any = self.trainer.datamodule  # type: ignore[attr-defined]
+            batches = datamodule.first_batches(-(-START_PICTURES // datamodule.batch_size))
+            start_from_pictures(self.model, (batch.image for batch in batches))
 
     def outputs(self, batch: Batch) -> Reconstruction:
         """The reconstruction of the whole pictures; masks say at most where the latents are disturbed."""

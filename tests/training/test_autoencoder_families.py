@@ -1,0 +1,50 @@
+"""Stage 1 of the autoencoders that start from pictures, and stage 2 on them."""
+
+import json
+
+import pytest
+import torch
+
+from latent_inpaint.models import Autoencoder, load_model
+from latent_inpaint.models.autoencoders.block_transform import start_from_pictures
+from latent_inpaint.training.run import train
+
+FAMILIES = ["residual", "block_transform"]
+SMALL = ["data.size=64", "autoencoder.latent_channels=6", "trainer.max_steps=1"]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_latents_of_any_family_can_be_inpainted(compose, family):
+    run = train(compose("latent_control", f"autoencoder={family}", *SMALL))
+    model = load_model(run / "model")
+    assert model.encoder.latent_channels == 6 and model.guide.zero_convs[0].weight.shape[0] == 3
+    rows = json.loads((run / "metrics.json").read_text())["rows"]
+    assert [row["method"] for row in rows] == ["latent_control", "mean", "autoencoder"]
+    psnr = {row["method"]: row["metrics"]["psnr"] for row in rows}
+    assert psnr["autoencoder"] > psnr["mean"]
+
+
+def test_block_transform_is_measured_and_its_step_changes_nothing(compose):
+    cfg = compose("autoencoder", "autoencoder=block_transform", "data.size=64")
+    model = load_model(train(cfg) / "model")
+    untouched = Autoencoder(*(type(half)(8, 16) for half in (model.encoder, model.decoder)))
+    assert not torch.equal(model.encoder.transform.weight, untouched.encoder.transform.weight)
+    image = torch.rand(2, 3, 64, 64)
+    latent = model.encoder(image)
+    again = model.encoder(model.decoder.ups[0](latent))  # a projection: coefficients come back
+    torch.testing.assert_close(again, latent, atol=1e-4, rtol=1e-4)
+    start_from_pictures(untouched, [image])
+    assert not torch.equal(model.encoder.transform.weight, untouched.encoder.transform.weight)
+
+
+def test_a_resumed_residual_run_equals_an_uninterrupted_one(compose):
+    def settings(name, steps):
+        return ["autoencoder=residual", "data.size=64", f"autoencoder.max_steps={steps}", f"run_name={name}"]
+
+    constant = "autoencoder.training.scheduler=null"
+    whole = train(compose("autoencoder", *settings("whole", 4), constant))
+    half = train(compose("autoencoder", *settings("half", 2), constant))
+    last = half / "checkpoints" / "last.ckpt"
+    train(compose("autoencoder", *settings("half", 4), constant, f"resume={last}"))
+    ours, expected = (load_model(run / "model").state_dict() for run in (half, whole))
+    assert all(torch.equal(ours[name], expected[name]) for name in expected)
