@@ -161,10 +161,10 @@ class FFC(nn.Module):
 class FFCResidualBlock(nn.Module):
     """`x + FFC(FFC(x))`; the sum starts close to `x`: a new refiner keeps what is known."""
 
-    def __init__(self, channels: int, ratio: float = 0.75) -> None:
+    def __init__(self, channels: int, ratio: float = 0.75, norm: Norm = nn.BatchNorm2d) -> None:
         super().__init__()
-        self.ffc1 = FFC(channels, ratio)
-        self.ffc2 = FFC(channels, ratio)
+        self.ffc1 = FFC(channels, ratio, norm)
+        self.ffc2 = FFC(channels, ratio, norm)
         nn.init.constant_(self.ffc2.norm.weight, RESIDUAL_SCALE)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -34,8 +34,8 @@ def dimension_shift(channels: int, height: int, width: int) -> float:
     return math.sqrt(channels * height * width / 4096)
 
 
-def sampling_times(steps: int, factor: float = 1.0) -> Tensor:
-    """`steps + 1` times from 1 down to 0, evenly spaced, then shifted.
+def sampling_times(steps: int, factor: float = 1.0, first: float = 1.0) -> Tensor:
+    """`steps + 1` times from `first` down to 0, evenly spaced, then shifted.
 
     Example:
         >>> sampling_times(4).tolist()
@@ -46,15 +46,15 @@ def sampling_times(steps: int, factor: float = 1.0) -> Tensor:
     """
     if steps < 1:
         raise ValueError(f"steps must be at least 1, got {steps}")
-    return shift(torch.linspace(1, 0, steps + 1), factor)
+    return shift(torch.linspace(first, 0, steps + 1), factor)
 
 
 @dataclass(frozen=True)
 class TimeDensity:
-    """Density of the times in training, given by its quantile function."""
+    """Density of the times in training, given by what it makes of uniform numbers."""
 
-    def quantile(self, u: Tensor) -> Tensor:
-        """Time below which a share `u` in (0, 1) of the times lies."""
+    def of(self, u: Tensor) -> Tensor:
+        """Times of numbers `u` in (0, 1): distributed by this density where those are uniform."""
         raise NotImplementedError
 
     def draw(self, n: int, generator: torch.Generator) -> Tensor:
@@ -64,14 +64,14 @@ class TimeDensity:
             >>> Uniform().draw(3, torch.Generator().manual_seed(0)).shape
             torch.Size([3])
         """
-        return self.quantile(_inside(torch.rand(n, generator=generator)))
+        return self.of(_inside(torch.rand(n, generator=generator)))
 
 
 @dataclass(frozen=True)
 class Uniform(TimeDensity):
     """All times alike."""
 
-    def quantile(self, u: Tensor) -> Tensor:
+    def of(self, u: Tensor) -> Tensor:
         """`u`."""
         return u
 
@@ -83,18 +83,28 @@ class LogitNormal(TimeDensity):
     Args:
         mean: of the logit.
         deviation: of the logit, above 0.
+        uniform: share of the times that are uniform, in [0, 1]: the logit-normal ones hardly ever come near
+            1, where every sample starts.
+
+    Raises:
+        ValueError: deviation or uniform outside of these.
     """
 
     mean: float = 0.0
     deviation: float = 1.0
+    uniform: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.deviation > 0:
             raise ValueError(f"deviation must be above 0, got {self.deviation}")
+        if not 0 <= self.uniform <= 1:
+            raise ValueError(f"uniform must be in [0, 1], got {self.uniform}")
 
-    def quantile(self, u: Tensor) -> Tensor:
-        """`sigmoid(mean + deviation·Φ⁻¹(u))`."""
-        return torch.sigmoid(self.mean + self.deviation * torch.special.ndtri(u))
+    def of(self, u: Tensor) -> Tensor:
+        """`sigmoid(mean + deviation·Φ⁻¹(u))`; the lowest share of the numbers is spread uniformly."""
+        rest = _inside((u - self.uniform) / max(1 - self.uniform, 1e-5))
+        times = torch.sigmoid(self.mean + self.deviation * torch.special.ndtri(rest))
+        return torch.where(u < self.uniform, u / max(self.uniform, 1e-5), times)
 
 
 @dataclass(frozen=True)
@@ -107,9 +117,9 @@ class Stratified(TimeDensity):
 
     density: TimeDensity = Uniform()
 
-    def quantile(self, u: Tensor) -> Tensor:
-        """That of the density."""
-        return self.density.quantile(u)
+    def of(self, u: Tensor) -> Tensor:
+        """Those of the density."""
+        return self.density.of(u)
 
     def draw(self, n: int, generator: torch.Generator) -> Tensor:
         """`[n]` times, one of each n-th of the density.
@@ -120,9 +130,9 @@ class Stratified(TimeDensity):
             [0.0, 1.0, 2.0, 3.0]
         """
         u = (torch.randperm(n, generator=generator) + torch.rand(n, generator=generator)) / n
-        return self.quantile(_inside(u))
+        return self.of(_inside(u))
 
 
 def _inside(u: Tensor) -> Tensor:
-    """Never 0 or 1: there a quantile may be infinite, and nothing is to be learnt at t = 0."""
+    """Never 0 or 1: there a logit may be infinite, and nothing is to be learnt at t = 0."""
     return u.clamp(1e-5, 1 - 1e-5)

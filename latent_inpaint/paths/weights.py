@@ -123,7 +123,7 @@ def mean_weight(
         1.0
     """
     u = (torch.arange(4096) + 0.5) / 4096
-    return float(weight(path, prediction, shift(density.quantile(u), factor)).mean())
+    return float(weight(path, prediction, shift(density.of(u), factor)).mean())
 
 
 def _positive(name: str, value: float) -> None:

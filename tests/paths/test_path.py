@@ -146,7 +146,7 @@ def test_equation_15_acts_below_the_threshold_only():
 
 
 def test_mean_weight_is_the_mean_over_what_is_drawn():
-    density, weight = LogitNormal(-0.3, 0.8), MinSNR()
+    density, weight = LogitNormal(-0.3, 0.8, 0.1), MinSNR()
     t = shift(density.draw(40_000, torch.Generator().manual_seed(0)), 2.0)
     measured = weight(LinearPath(), Velocity(), t).mean().item()
     assert mean_weight(weight, LinearPath(), Velocity(), density, 2.0) == pytest.approx(measured, rel=0.01)
@@ -162,6 +162,15 @@ def test_densities():
     assert ((64 * u).floor() == torch.arange(64)).all()
     assert not torch.equal(strata, strata.sort().values)  # a picture's place in the batch is not its time
     assert Uniform().draw(1000, torch.Generator()).max() < 1
+
+
+def test_a_share_of_uniform_times():
+    """Above 0.98 there are 2 % of the uniform and hardly any of the logit-normal times."""
+    mixed = LogitNormal(uniform=0.5).draw(40_000, torch.Generator().manual_seed(0))
+    assert (mixed > 0.98).float().mean().item() == pytest.approx(0.01, abs=0.002)
+    assert (LogitNormal().draw(40_000, torch.Generator().manual_seed(0)) > 0.98).float().mean() < 1e-3
+    middle = (torch.logit(mixed).abs() < 1).float().mean().item()
+    assert middle == pytest.approx(0.5 * 0.6827 + 0.5 * 0.4621, abs=0.01)  # Φ, and σ(1) − σ(−1)
 
 
 def test_sampling_times_are_shifted_once():
@@ -184,6 +193,7 @@ def test_a_pictures_noise_depends_on_its_own_generator():
         (lambda: shift(torch.zeros(1), 0), "factor must be above 0, got 0"),
         (lambda: sampling_times(0), "steps must be at least 1, got 0"),
         (lambda: LogitNormal(0, 0), "deviation must be above 0"),
+        (lambda: LogitNormal(uniform=2), "uniform must be in"),
         (lambda: MinSNR(0), "gamma must be above 0"),
         (lambda: VelocityError(-1), "floor must be above 0"),
         (lambda: Reweighting(threshold=0), "threshold must be above 0"),

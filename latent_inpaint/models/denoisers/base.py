@@ -114,10 +114,10 @@ class Attention(nn.Module):
         return self.out(mixed.transpose(1, 2).flatten(2))
 
 
-def group_norm(channels: int, groups: int = 8) -> nn.GroupNorm:
-    """GroupNorm of about `groups` groups: the most that divide the channels. Unlike BatchNorm it does not mix
-    the noise levels of a batch."""
-    return nn.GroupNorm(math.gcd(channels, groups), channels)
+def group_norm(channels: int) -> nn.GroupNorm:
+    """GroupNorm of up to 8 groups of at least 4 channels each. Unlike BatchNorm it does not mix the noise
+    levels of a batch."""
+    return nn.GroupNorm(1 if channels % 4 else math.gcd(channels // 4, 8), channels)
 
 
 def zeroed(layer: nn.Linear | nn.Conv2d) -> nn.Linear | nn.Conv2d:

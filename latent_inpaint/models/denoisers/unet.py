@@ -51,6 +51,7 @@ class UNetDenoiser(Denoiser):
             raise ValueError(f"widths must be positive numbers, got {widths}")
         if kernel < 1 or kernel % 2 == 0:
             raise ValueError(f"kernel must be odd and at least 1, got {kernel}")
+        self.widths = widths
         self.time = TimeEmbedding(embedding)
         self.encoder = UNetEncoder(channels + condition_channels, widths, kernel, heads, embedding)
         self.decoder = UNetDecoder(channels, widths, embedding)

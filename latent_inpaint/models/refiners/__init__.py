@@ -1,6 +1,21 @@
 """Refiners: repair the latent of a masked picture."""
 
 from latent_inpaint.models.refiners.base import Condition, FunctionRefiner, Refined, Refiner
+from latent_inpaint.models.refiners.diffusion import DiffusionRefiner
 from latent_inpaint.models.refiners.ffc import FFCRefiner
+from latent_inpaint.models.refiners.flow import FlowRefiner
+from latent_inpaint.models.refiners.generative import GenerativeRefiner, condition_channels
+from latent_inpaint.models.refiners.recurrent import RecurrentFFCRefiner
 
-__all__ = ["Condition", "FFCRefiner", "FunctionRefiner", "Refined", "Refiner"]
+__all__ = [
+    "Condition",
+    "DiffusionRefiner",
+    "FFCRefiner",
+    "FlowRefiner",
+    "FunctionRefiner",
+    "GenerativeRefiner",
+    "RecurrentFFCRefiner",
+    "Refined",
+    "Refiner",
+    "condition_channels",
+]

@@ -1,0 +1,270 @@
+"""What flow and diffusion refiners share: they learn to undo a latent's noise, given what is known.
+
+Everything in here is in standardised units; what comes in and goes out is in the encoder's.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from latent_inpaint.models.denoisers.base import Denoiser
+from latent_inpaint.models.refiners.base import Condition, Refined, Refiner
+from latent_inpaint.models.refiners.sampling import Guidance, Sampler, Task
+from latent_inpaint.models.refiners.statistics import LatentStatistics
+from latent_inpaint.paths.known import Known, position_times
+from latent_inpaint.paths.noise import Generators, normal_like, seeded, seeds
+from latent_inpaint.paths.path import Path
+from latent_inpaint.paths.prediction import Prediction
+from latent_inpaint.paths.samplers import Field, Progress
+from latent_inpaint.paths.times import TimeDensity, sampling_times, shift
+from latent_inpaint.paths.weights import TimeWeight, mean_weight
+
+LAST_SIGNAL = 0.99
+"""Where ε is predicted and nothing of the latent is left at t = 1, sampling starts here."""
+
+
+class GenerativeRefiner(Refiner):
+    """A denoiser on a path. Arguments as in `FlowRefiner` and `DiffusionRefiner`."""
+
+    multiple = True
+    learns_from_target = True
+
+    def __init__(
+        self,
+        denoiser: Denoiser,
+        path: Path,
+        prediction: Prediction,
+        times: TimeDensity,
+        time_shift: float,
+        weight: TimeWeight,
+        sampler: Sampler,
+        steps: int,
+        dropped: float,
+        guidance: Guidance,
+        mean: Refiner | None,
+        down_factor: int,
+        clean_known: bool,
+        non_negative: bool,
+        n_batches: int,
+    ) -> None:
+        super().__init__()
+        check_settings(denoiser, steps, dropped, guidance, mean, down_factor, clean_known)
+        self.denoiser = denoiser
+        self.path, self.prediction = path, prediction
+        self.times, self.time_shift = times, time_shift
+        self.weight = weight
+        self.mean_weight = mean_weight(weight, path, prediction, times, time_shift)
+        self.sampler, self.steps, self.guidance = sampler, steps, guidance
+        self.dropped, self.clean_known, self.non_negative = dropped, clean_known, non_negative
+        self.mean = None if mean is None else mean.requires_grad_(False).eval()
+        self.statistics = LatentStatistics(denoiser.channels, n_batches)
+        self.condition_statistics = LatentStatistics(denoiser.channels, n_batches)
+
+    def train(self, mode: bool = True) -> GenerativeRefiner:
+        """The refiner that gives the mean stays frozen."""
+        super().train(mode)
+        if self.mean is not None:
+            self.mean.eval()
+        return self
+
+    def training_output(
+        self, condition: Condition, target: Tensor | None = None, generator: torch.Generator | None = None
+    ) -> Refined:
+        """The clean estimate at one random time a picture, and the denoiser's own regression there.
+
+        Of the generator are drawn, in this order: the batch's times, its noise, whose condition is dropped.
+        Times are drawn for the batch (they may be stratified), so a picture's depend on its place in it.
+
+        Raises:
+            ValueError: no target or no generator.
+        """
+        if target is None:
+            raise ValueError(f"target: {type(self).__name__} learns from the true latent, got None")
+        if generator is None:
+            raise ValueError(f"generator: {type(self).__name__} draws times and noise, got None")
+        base = self._base(condition)
+        target = target if base is None else target - base
+        if self.training:
+            self.statistics.update(target)
+            self.condition_statistics.update(target if base is None else target + base)
+        clean = self.statistics.standardise(target)
+        t = shift(self.times.draw(len(clean), generator), self.time_shift).to(clean)
+        noise = normal_like(clean, generator)
+        kept = (torch.rand(len(clean), generator=generator) >= self.dropped).to(clean.device)
+        channels, known = self._channels(condition, base, kept), self._known(condition, base)
+        levels = self._levels(t, known, kept)
+        z = self.path.at(clean, noise, levels)
+        output = self.denoiser(z, t, channels)
+        estimate = self.prediction.clean(self.path, output, z, levels)
+        return Refined(
+            self._latent(estimate, base),
+            (output, self.prediction.target(self.path, clean, noise, levels)),
+            t,
+            self.weight(self.path, self.prediction, t) / self.mean_weight,
+        )
+
+    @torch.no_grad()
+    def sample(
+        self,
+        condition: Condition,
+        generator: Generators | None = None,
+        steps: int | None = None,
+        n: int = 1,
+        sampler: Sampler | None = None,
+        progress: Progress | None = None,
+    ) -> Tensor:
+        """Repaired latents `[B, C, h, w]`; with n > 1 `[n, B, C, h, w]`, one sample after the other.
+
+        Each sample of each picture gets a seed of its own, drawn from `generator`: with a list of generators,
+        one a picture, a picture's samples do not depend on the batch, and its first is the same for every n.
+
+        Args:
+            condition: what is known.
+            generator: CPU generator, or a list of B.
+            steps: steps of the sampler (`sampler.calls(steps)` network calls, twice with guidance); None: the
+                refiner's own number.
+            n: fills of each picture.
+            sampler: another one than the refiner's own.
+            progress: called with (done, all), over all samples.
+
+        Raises:
+            ValueError: steps or n below 1, no generator, or one that does not fit the batch.
+        """
+        if n < 1:
+            raise ValueError(f"n must be at least 1, got {n}")
+        if generator is None:
+            raise ValueError(f"generator: {type(self).__name__} draws noise, got None")
+        grid = sampling_times(self.steps if steps is None else steps, self.time_shift, self._first_time())
+        batch = len(condition.masked_latent)
+        drawn = seeds(n * batch if isinstance(generator, torch.Generator) else n, generator).view(n, -1)
+        if drawn.shape[1] != batch:
+            raise ValueError(f"generator: a list must hold one a picture, {batch}, got {drawn.shape[1]}")
+        base = self._base(condition)
+        estimate, known = self._estimate(condition, base), self._known(condition, base)
+        samples = []
+        for index in range(n):
+            generators = seeded(drawn[index])
+            z = normal_like(condition.masked_latent, generators)
+            told = None if progress is None else _counted(progress, index, n)
+            task = Task(estimate, self.path, z, grid.to(z), generators, known, told)
+            samples.append(self._latent((sampler or self.sampler)(task), base))
+        return torch.stack(samples) if n > 1 else samples[0]
+
+    def _first_time(self) -> float:
+        """1, or less where the prediction says nothing about z0 in pure noise (ε on a flow's path)."""
+        return 1.0 if self.prediction.determinant(self.path, torch.ones(())) != 0 else LAST_SIGNAL
+
+    def _base(self, condition: Condition) -> Tensor | None:
+        if self.mean is None:
+            return None
+        with torch.no_grad():
+            return self.mean.sample(condition)
+
+    def _estimate(self, condition: Condition, base: Tensor | None) -> Field:
+        """ẑ0 at (z, t), guided."""
+        batch, known = len(condition.masked_latent), self._known(condition, base)
+
+        def field(keep: bool) -> Field:
+            kept = torch.full((batch,), keep, device=condition.masked_latent.device)
+            channels = self._channels(condition, base, kept)
+
+            def estimate(z: Tensor, t: Tensor) -> Tensor:
+                t = t.expand(batch)
+                levels = self._levels(t, known, kept)
+                if self.clean_known and keep:
+                    z = cast(Known, known).put(z)
+                return self.prediction.clean(self.path, self.denoiser(z, t, channels), z, levels)
+
+            return estimate
+
+        return self.guidance(field(True), field(False)) if self.guidance.scale != 1 else field(True)
+
+    def _channels(self, condition: Condition, base: Tensor | None, kept: Tensor) -> Tensor | None:
+        """What a conditional denoiser sees beside z: masked latent, mean, hole, the mask's pixels."""
+        if not self.denoiser.condition_channels:
+            return None
+        hole, mask = needed(condition)
+        latent = condition.masked_latent
+        factor = mask.shape[-1] // latent.shape[-1]
+        seen = [latent] if base is None else [latent, base]
+        known = torch.cat([self.condition_statistics.standardise(part) for part in seen], dim=1)
+        holes = torch.cat([hole, functional.pixel_unshuffle(mask, factor)], dim=1).to(known)
+        keep = kept.view(-1, 1, 1, 1)
+        return torch.cat([known * keep, torch.where(keep, holes, torch.ones_like(holes))], dim=1)
+
+    def _known(self, condition: Condition, base: Tensor | None) -> Known | None:
+        if condition.hole is None:
+            return None
+        latent = condition.masked_latent if base is None else condition.masked_latent - base
+        return Known(self.statistics.standardise(latent), 1 - condition.hole)
+
+    def _levels(self, t: Tensor, known: Known | None, kept: Tensor) -> Tensor:
+        """Times `[B]`, or of each position where known ones are shown without noise."""
+        if not self.clean_known or known is None:
+            return t
+        return torch.where(kept.view(-1, 1, 1, 1), position_times(t, known), t.view(-1, 1, 1, 1))
+
+    def _latent(self, estimate: Tensor, base: Tensor | None) -> Tensor:
+        latent = self.statistics.restore(estimate)
+        latent = latent if base is None else latent + base
+        return latent.clamp_min(0) if self.non_negative else latent
+
+
+def condition_channels(channels: int, down_factor: int = 8, mean: bool = False) -> int:
+    """Channels of the condition: masked latent, the mean's with `mean`, hole, and the mask's f×f pixels.
+
+    Example:
+        >>> condition_channels(64), condition_channels(32, mean=True)
+        (129, 129)
+    """
+    return (2 if mean else 1) * channels + 1 + down_factor**2
+
+
+def needed(condition: Condition) -> tuple[Tensor, Tensor]:
+    """Hole and mask of a condition; a ValueError where one is missing."""
+    if condition.hole is None or condition.mask is None:
+        missing = "hole" if condition.hole is None else "mask"
+        raise ValueError(f"condition.{missing}: a conditional denoiser has to see it, got None")
+    return condition.hole, condition.mask
+
+
+def check_settings(
+    denoiser: nn.Module,
+    steps: int,
+    dropped: float,
+    guidance: Guidance,
+    mean: Refiner | None,
+    down_factor: int,
+    clean_known: bool,
+) -> None:
+    """Raise a ValueError for settings that do not fit each other."""
+    if steps < 1:
+        raise ValueError(f"steps must be at least 1, got {steps}")
+    if not 0 <= dropped < 1:
+        raise ValueError(f"dropped must be in [0, 1), got {dropped}")
+    expected = condition_channels(cast(int, denoiser.channels), down_factor, mean is not None)
+    if denoiser.condition_channels not in (0, expected):
+        raise ValueError(
+            f"denoiser: condition_channels must be {expected} (masked latent, "
+            f"{'' if mean is None else 'mean, '}hole, {down_factor}×{down_factor} pixels of the mask) or 0, "
+            f"got {denoiser.condition_channels}"
+        )
+    if guidance.scale != 1 and not (dropped and denoiser.condition_channels):
+        raise ValueError(
+            f"guidance: a scale of {guidance.scale} compares with an estimate without the condition, which "
+            "is learnt from dropped conditions; set dropped above 0, with a conditional denoiser"
+        )
+    if clean_known and not denoiser.condition_channels:
+        raise ValueError("clean_known: a denoiser without condition cannot see which positions are known")
+    if mean is not None and mean.multiple:
+        raise ValueError(
+            f"mean: must be a function of the condition, got a {type(mean).__name__}, which draws"
+        )
+
+
+def _counted(progress: Progress, index: int, n: int) -> Progress:
+    return lambda done, steps: progress(index * steps + done, n * steps)
