@@ -11,17 +11,29 @@ from latent_inpaint.models.autoencoders.diffusers import (
 )
 from latent_inpaint.models.autoencoders.ffc import Autoencoder, Decoder, Encoder
 from latent_inpaint.models.autoencoders.residual import ResidualDecoder, ResidualEncoder
+from latent_inpaint.models.denoisers import (
+    Denoiser,
+    DiffusersUNet,
+    DiTDenoiser,
+    FFCDenoiser,
+    MMDiTDenoiser,
+    UNetDenoiser,
+)
 from latent_inpaint.models.discriminators.patch import PatchDiscriminator
 from latent_inpaint.models.discriminators.projected import ProjectedDiscriminator
 from latent_inpaint.models.ffc import FFC, FFCResidualBlock, FourierUnit, SpectralTransform
 from latent_inpaint.models.guides.alpha import AlphaEncoder, MaskAsAlpha
 from latent_inpaint.models.guides.base import Guide, Unguided
+from latent_inpaint.models.guides.controlnet import ControlNetDenoiser
 from latent_inpaint.models.guides.mask_control import MaskControl, ZeroConv
 from latent_inpaint.models.inpainter import Inpainter, LatentInpainter, LatentModel, composite
 from latent_inpaint.models.output import InpaintingOutput
 from latent_inpaint.models.parts import part
 from latent_inpaint.models.refiners.base import Condition, FunctionRefiner, Refined, Refiner
+from latent_inpaint.models.refiners.diffusion import DiffusionRefiner
 from latent_inpaint.models.refiners.ffc import FFCRefiner
+from latent_inpaint.models.refiners.flow import FlowRefiner
+from latent_inpaint.models.refiners.recurrent import RecurrentFFCRefiner
 from latent_inpaint.models.storage import load_model, save_model
 
 __all__ = [
@@ -31,10 +43,17 @@ __all__ = [
     "BlockDecoder",
     "BlockEncoder",
     "Condition",
+    "ControlNetDenoiser",
     "Decoder",
+    "Denoiser",
+    "DiTDenoiser",
+    "DiffusersUNet",
+    "DiffusionRefiner",
     "Encoder",
+    "FFCDenoiser",
     "FFCRefiner",
     "FFCResidualBlock",
+    "FlowRefiner",
     "FourierUnit",
     "FunctionRefiner",
     "Guide",
@@ -44,10 +63,12 @@ __all__ = [
     "KLEncoder",
     "LatentInpainter",
     "LatentModel",
+    "MMDiTDenoiser",
     "MaskAsAlpha",
     "MaskControl",
     "PatchDiscriminator",
     "ProjectedDiscriminator",
+    "RecurrentFFCRefiner",
     "Refined",
     "Refiner",
     "ResidualDecoder",
@@ -55,6 +76,7 @@ __all__ = [
     "SpectralTransform",
     "TinyDecoder",
     "TinyEncoder",
+    "UNetDenoiser",
     "Unguided",
     "VQDecoder",
     "VQEncoder",

@@ -1,5 +1,8 @@
 """Flow and diffusion refiners: what they draw, learn and keep."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import nn
@@ -478,3 +481,14 @@ def test_the_default_settings_are_those_of_the_sources():
     t = torch.tensor([0.01, 0.5])
     weights = refiner.weight(refiner.path, refiner.prediction, t)
     assert (weights[0] / weights[1]).item() == pytest.approx(100)  # (0.5 / 0.05)²
+
+
+def test_a_saved_flow_is_rebuilt_by_a_program_that_only_loads(tmp_path):
+    """Every part of it is registered by importing what loads models, and nothing heavy comes with that."""
+    save_model(flow(sampler=RePaint(2, 2)), tmp_path)
+    program = (
+        "import sys; from latent_inpaint.models.storage import load_model; load_model(sys.argv[1]); "
+        "print([name for name in ('diffusers', 'pytorch_lightning', 'torchvision') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program, tmp_path], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr
