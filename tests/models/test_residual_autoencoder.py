@@ -66,12 +66,36 @@ def test_shapes_for_every_factor(make, factor):
     assert model.encoder.latent_channels == model.decoder.latent_channels == 5
 
 
-def test_step_0_is_the_block_transform(pictures):
-    ours, expected = residual(), block()
+@pytest.mark.parametrize("factor", [2, 8])
+def test_step_0_is_the_block_transform(pictures, factor):
+    ours, expected = residual(factor), block(factor)
+    torch.testing.assert_close(ours(pictures), expected(pictures), atol=1e-4, rtol=0)
+    basis = principal_components([pictures], factor, 6)
     for model in (ours, expected):
-        start_from_pictures(model, [pictures])
+        model.encoder.start_from(basis)
+        model.decoder.start_from(basis)
     torch.testing.assert_close(ours.encoder(pictures), expected.encoder(pictures), atol=1e-4, rtol=0)
     torch.testing.assert_close(ours(pictures), expected(pictures), atol=1e-4, rtol=0)
+
+
+def test_neighbours_tell_what_a_block_left_out():
+    """A field of one wave: what 4 coefficients lose of each block is a linear function of those around it."""
+    torch.manual_seed(0)
+    y, x = torch.meshgrid(torch.arange(64.0), torch.arange(64.0), indexing="ij")
+    phases = 6.28 * torch.rand(12, 1, 1)
+    waves = (0.5 + 0.3 * torch.sin(0.9 * x + 0.4 * y + phases))[:, None].expand(12, 3, 64, 64)
+    train, test = waves[:8], waves[8:]
+    models = residual(8, 4), block(8, 4)
+    for model in models:
+        start_from_pictures(model, [train[:4], train[4:]])
+    torch.testing.assert_close(models[0].encoder(test), models[1].encoder(test), atol=1e-4, rtol=0)
+    ours, linear = ((model(test) - test).square().mean().item() for model in models)
+    assert ours < 0.02 * linear
+
+
+def test_reading_neighbours_needs_pictures():
+    with pytest.raises(ValueError, match="pairs: expected at least one, got none"):
+        residual().decoder.fit([])
 
 
 def test_all_components_give_back_every_picture():

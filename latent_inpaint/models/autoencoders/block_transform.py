@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -257,16 +257,22 @@ class BlockDecoder(nn.Module):
 
 
 def start_from_pictures(autoencoder: nn.Module, pictures: Iterable[Tensor]) -> None:
-    """Give encoder and decoder the basis that loses least of the given pictures' blocks.
+    """Give encoder and decoder what the given pictures tell in closed form.
+
+    Both get the basis that loses least of the blocks; a decoder that can (`fit`) also learns to read it best.
 
     Args:
-        autoencoder: its `encoder` and `decoder` have `start_from`.
+        autoencoder: new, its `encoder` and `decoder` have `start_from`.
         pictures: batches `[B, 3, H, W]` in [0, 1]; a few hundred crops are enough.
     """
-    encoder, decoder = cast(BlockEncoder, autoencoder.encoder), cast(BlockDecoder, autoencoder.decoder)
+    pictures = list(pictures)
+    encoder, decoder = cast(Any, autoencoder.encoder), cast(Any, autoencoder.decoder)
     basis = principal_components(pictures, encoder.down_factor, encoder.latent_channels)
     encoder.start_from(basis)
     decoder.start_from(basis)
+    if hasattr(decoder, "fit"):
+        with torch.no_grad():
+            decoder.fit((encoder(batch), batch) for batch in pictures)
 
 
 def starts_from_pictures(autoencoder: nn.Module) -> bool:

@@ -1,22 +1,23 @@
 """Residual autoencoder that starts as a block transform and its inverse, which its convolutions improve.
 
-Encoder: `latent = transform(x) + last(features(x))`; decoder: `x̂ = inverse(z) + last(features(z))`, both last
-convolutions zero at first; the transform itself stays. Features pass strided layers by a convolution and,
-beside it, a shortcut (DC-AE, Chen et al., 2024): on the way down space to channel, then averages of channels;
-on the way up averages of channels, repeated in space. No norm: what is frozen is a fixed function, and a
-position of the latent depends on its window of pixels only.
+Encoder: `latent = transform(x) + last(features(x))`; decoder: `x̂ = inverse(z) + last(features(z))`, both
+last convolutions zero at first; the transforms stay as they were measured. Features pass strided layers by
+a convolution and, beside it, a shortcut (DC-AE, Chen et al., 2024): on the way down space to channel, then
+averages of channels; on the way up averages of channels, repeated in space. No norm: what is frozen is a
+fixed function, and a position of the latent depends on its window of pixels only.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from latent_inpaint.models.autoencoders.block_transform import BlockAnalysis, BlockBasis, BlockSynthesis
+from latent_inpaint.models.autoencoders.block_transform import BlockAnalysis, BlockBasis
+from latent_inpaint.models.autoencoders.context_synthesis import ContextSynthesis
 from latent_inpaint.models.parts import part
 
 
@@ -227,7 +228,7 @@ class ResidualDecoder(nn.Module):
         widths, blocks = widths[::-1], blocks[::-1]
         self.latent_channels = latent_channels
         self.block_channels = widths[1:]
-        self.inverse = BlockSynthesis(2 ** len(self.block_channels), latent_channels, learned=False)
+        self.inverse = ContextSynthesis(2 ** len(self.block_channels), latent_channels)
         ups = [
             nn.Sequential(Up(a, b), *(ResidualBlock(b) for _ in range(n)))
             for (a, b), n in zip(itertools.pairwise(widths), blocks[1:])
@@ -240,6 +241,10 @@ class ResidualDecoder(nn.Module):
     def start_from(self, basis: BlockBasis) -> None:
         """Take the basis of training pictures for the inverse transform."""
         self.inverse.start_from(basis)
+
+    def fit(self, pairs: Iterable[tuple[Tensor, Tensor]]) -> None:
+        """Let the inverse transform read what neighbours tell; see `ContextSynthesis.fit`."""
+        self.inverse.fit(pairs)
 
     def forward(self, latent: Tensor) -> Tensor:
         """`[B, latent_channels, h, w]` → `[B, 3, h·2^n, w·2^n]` in [0, 1]."""
