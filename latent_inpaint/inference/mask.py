@@ -74,7 +74,7 @@ def grow(hole: Pixels, radius: int) -> Pixels:
     for axis in (0, 1):
         reach = 0
         while reach < radius:
-            step = min(2 * reach + 1, radius - reach)
+            step = min(reach + 1, radius - reach)  # at the border a run of holes is no longer than reach + 1
             hole = _or_shifted(hole, step, axis)
             reach += step
     return hole

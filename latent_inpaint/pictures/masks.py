@@ -154,7 +154,7 @@ def _check_greys(levels: Pixels, counts: Pixels) -> tuple[str, ...]:
     is_noisy = len(levels) > _LEVELS or ((levels > 15 / 16) & (levels < levels[-1])).any()  # a lossy file
     n_dark = 0 if is_noisy else counts[is_dark].sum()
     grey = n_grey / total
-    if len(levels) > 2 * _LEVELS and grey > 0.2:
+    if n_grey > max(_REGION, 0.5 * total):
         raise UnclearMask(
             f"mask: it looks like a picture, not like a mask: {len(levels)} grey levels, {grey:.0%} of it "
             f"neither black nor white; {_WAY_OUT}"
@@ -162,7 +162,7 @@ def _check_greys(levels: Pixels, counts: Pixels) -> tuple[str, ...]:
     if n_dark > max(_REGION, 0.02 * total):
         values = ", ".join(f"{level * 255:.3g}" for level in levels[:8])
         raise UnclearMask(f"mask: it looks like a label map, of the values {values} of 255; {_WAY_OUT}")
-    if n_grey > max(_REGION, 0.02 * total) or n_dark > max(_REGION, _FEW * total):
+    if n_grey > max(_REGION, 0.02 * total) or n_dark > max(_REGION, 0.01 * total):
         return (f"{grey + n_dark / total:.1%} of it is grey: of that, 128 of 255 and more is the hole",)
     return ()
 
@@ -202,7 +202,7 @@ def _by_alpha(colours: Pixels, alpha: Pixels) -> Reading | None:
         if not painted.any() and np.ptp(colours, axis=(0, 1)).max() > full / 8:
             raise UnclearMask(f"mask: it is transparent everywhere, but its colours have a shape; {_WAY_OUT}")
         return None if painted.any() else Reading(painted, "a transparent layer with nothing on it")
-    share, erased = float(painted.mean()), float((~solid).mean())
+    opacity = float(alpha.mean(dtype=np.float64)) / full
     shown = colours[painted]  # [N, C]
     if np.ptp(shown, axis=0).max() > full / 8:
         bright = _luma(shown[None])[0] > full / 2
@@ -213,12 +213,12 @@ def _by_alpha(colours: Pixels, alpha: Pixels) -> Reading | None:
         return Reading(~solid, "alpha", ("its alpha channel has a shape: what is transparent is the hole",))
     hidden = colours[~painted]
     is_white_on_black = shown.min() > full / 2 and len(hidden) > 0 and hidden.max() < full / 8
-    if share <= 0.4 or is_white_on_black:
+    if opacity <= 0.4 or is_white_on_black:
         return Reading(painted, "alpha", ("its alpha channel has a shape: what is painted is the hole",))
-    if erased <= 0.4:
+    if opacity >= 0.6:
         return Reading(~solid, "alpha", ("its alpha channel has a shape: what is erased is the hole",))
     raise UnclearMask(
-        f"mask: {share:.0%} of it is painted and the rest transparent: either could be the hole; {_WAY_OUT}"
+        f"mask: {opacity:.0%} of it is painted and the rest transparent: either could be the hole; {_WAY_OUT}"
     )
 
 

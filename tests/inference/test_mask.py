@@ -56,7 +56,7 @@ def test_resizing():
 @pytest.mark.parametrize("radius", [0, 1, 2, 5, 30])
 def test_growing(radius, rng):
     hole = rng.random((17, 23)) < 0.01
-    hole[3, 4] = True
+    hole[3, 4] = hole[16, 9] = hole[5, 22] = True  # on the border, too
     tensor = torch.from_numpy(hole)[None, None].float()
     pooled = torch.nn.functional.max_pool2d(
         torch.nn.functional.pad(tensor, [radius] * 4), 2 * radius + 1, stride=1
