@@ -75,9 +75,14 @@ def write_picture(image: Image.Image, path: str | Path) -> None:
     options = SAVE_OPTIONS[path.suffix.lower()]
     if options["format"] == "WEBP" and image.mode in ("L", "LA"):
         image = image.convert("RGB" if image.mode == "L" else "RGBA")
-    extras = {key: image.info[key] for key in ("icc_profile", "exif") if image.info.get(key)}
+    extras = {key: image.info[key] for key in ("icc_profile", "exif") if image.info.get(key)} | _dpi(image)
     with replacing(path) as file:
         image.save(file, **options, **extras)
+
+
+def _dpi(image: Image.Image) -> dict[str, tuple[float, ...]]:
+    dpi = tuple(float(value) for value in image.info.get("dpi", ()))
+    return {"dpi": dpi} if len(dpi) == 2 and all(1 <= value < 1e5 for value in dpi) else {}
 
 
 def check_output(path: str | Path, mode: str, size: tuple[int, int]) -> None:
