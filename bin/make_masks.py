@@ -1,60 +1,12 @@
 """Writes masks as PNG files for a folder of pictures, or freezes a set of masks into a manifest."""
 
-import argparse
-import logging
 import sys
-from pathlib import Path
 
-PRESETS = ("train", "wide", "box", "thin", "medium", "thick")
+from latent_inpaint.commands.masks import fill, run
+from latent_inpaint.commands.script import run_script
 
-
-def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("pictures", nargs="?", type=Path, help="folder of pictures, searched at any depth")
-    parser.add_argument(
-        "output", nargs="?", type=Path, help="folder for the masks: NAME_mask.png, white = hole"
-    )
-    source = parser.add_mutually_exclusive_group()
-    source.add_argument("--preset", choices=PRESETS, default="thick", help="random masks (default: thick)")
-    source.add_argument("--manifest", help="a frozen set, such as masks/thick_256.json")
-    source.add_argument(
-        "--labels", help="folder of segmentation maps with the pictures' names: a region each"
-    )
-    source.add_argument("--outpainting", action="store_true", help="strips along the border")
-    parser.add_argument("--size", type=int, default=256, help="side of the masks in pixels (default: 256)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--with-pictures", action="store_true", help="write the cropped pictures beside them")
-    parser.add_argument(
-        "--freeze", type=Path, metavar="JSON", help="write a manifest of a preset's masks instead"
-    )
-    parser.add_argument("--count", type=int, default=2000, help="number of frozen masks (default: 2000)")
-    parser.add_argument(
-        "--sheet", type=Path, metavar="PNG", help="draw the manifests that lie beside it instead"
-    )
-    options = parser.parse_args()
-    if not (options.freeze or options.sheet or (options.pictures and options.output)):
-        parser.error("PICTURES and OUTPUT are needed, or --freeze JSON, or --sheet PNG")
-    return options
-
-
-def main() -> None:
-    options = arguments()
-    from latent_inpaint.data import frozen, listing, mask_files, sheets
-
-    if options.freeze:
-        frozen.freeze(options.preset, options.size, options.seed, options.count).write(options.freeze)
-    elif options.sheet:
-        sheets.manifest_sheet(sorted(options.sheet.parent.glob("*.json"))).save(options.sheet, optimize=True)
-    else:
-        chosen = options.manifest, options.labels, options.outpainting
-        masks = mask_files.source(options.preset, options.size, options.seed, *chosen)
-        pictures = listing.list_pictures(options.pictures)
-        print(mask_files.write_masks(pictures, masks, options.size, options.output, options.with_pictures))
-
+EXAMPLES = """  python bin/make_masks.py photos masks --preset thick --size 256
+  python bin/make_masks.py --freeze masks/thick_256.json --preset thick --size 256"""
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    try:
-        main()
-    except (ValueError, RuntimeError, OSError) as error:
-        sys.exit(f"make_masks: {error}")
+    sys.exit(run_script("make_masks", __doc__, EXAMPLES, fill, run))

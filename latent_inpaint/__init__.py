@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from latent_inpaint.inference.loading import load
     from latent_inpaint.inference.picture import inpaint
 
+__version__ = "0.2.0"
+
 __all__ = ["__version__", "inpaint", "load"]
 
 _PUBLIC = {"load": "latent_inpaint.inference.loading", "inpaint": "latent_inpaint.inference.picture"}
@@ -21,10 +23,6 @@ _PUBLIC = {"load": "latent_inpaint.inference.loading", "inpaint": "latent_inpain
 def __getattr__(name: str) -> Any:
     if name in _PUBLIC:
         return getattr(import_module(_PUBLIC[name]), name)
-    if name == "__version__":
-        from importlib.metadata import version
-
-        return version("latent_inpaint")
     raise AttributeError(f"module 'latent_inpaint' has no attribute {name!r}")
 
 

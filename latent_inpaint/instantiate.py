@@ -5,6 +5,7 @@ It keeps a stranger's YAML file from calling what it names; it is no sandbox for
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -12,6 +13,8 @@ from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+
+from latent_inpaint.near import near
 
 PLUGINS = "latent_inpaint.plugins"
 """Entry-point group: an installed package that names a module here has its classes allowed."""
@@ -32,6 +35,7 @@ _REFUSED = (
     "latent_inpaint.training.launch",
 )
 """They run programs."""
+_HYDRAS = ("_target_", "_partial_", "_args_", "_recursive_", "_convert_")
 _added: list[str] = []
 
 
@@ -95,6 +99,34 @@ def check_targets(config: Any) -> None:
             raise TargetNotAllowed(_message(key, target, allowed))
 
 
+def check_arguments(config: Any) -> None:
+    """Refuse keys that are no arguments of their node's target; imports the targets.
+
+    Args:
+        config: as in `check_targets`, which comes first.
+
+    Raises:
+        ValueError: the first such key, and the arguments that are near.
+
+    Example:
+        >>> check_arguments({"layer": {"_target_": "torch.nn.Linear", "in_feature": 3}})
+        Traceback (most recent call last):
+        ValueError: layer.in_feature: Linear has no such argument (did you mean in_features?)
+    """
+    for key, node in _nodes(config):
+        target = _find(node["_target_"])
+        try:
+            parameters = inspect.signature(target).parameters.values()
+        except (TypeError, ValueError):  # nothing found, or nothing that says what it takes
+            continue
+        if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+            continue
+        names = [parameter.name for parameter in parameters]
+        for name in [str(name) for name in node if name not in (*_HYDRAS, *names)]:
+            what = getattr(target, "__qualname__", node["_target_"])
+            raise ValueError(f"{key}.{name}: {what} has no such argument{near(name, names)}")
+
+
 def _check_found(key: str, target: str) -> None:
     """The object behind the name must be defined in an allowed module as well."""
     found = _find(target)
@@ -118,8 +150,15 @@ def _find(target: str) -> Any:
     return found
 
 
-def _targets(config: Any, key: str = "") -> Iterator[tuple[str, str]]:
-    """Key and value of every `_target_` in a configuration, interpolations resolved where they can be."""
+def _targets(config: Any) -> Iterator[tuple[str, str]]:
+    """Key and value of every `_target_` in a configuration."""
+    for key, node in _nodes(config):
+        target = node["_target_"]
+        yield key, target if isinstance(target, str) else f"{target.__module__}.{target.__qualname__}"
+
+
+def _nodes(config: Any, key: str = "") -> Iterator[tuple[str, DictConfig]]:
+    """Key and node wherever a configuration has a `_target_`, interpolations resolved where they can be."""
     if isinstance(config, (dict, list)):
         config = OmegaConf.create(config, flags={"allow_objects": True})
     if not isinstance(config, (DictConfig, ListConfig)) or config._is_none() or config._is_missing():
@@ -132,9 +171,9 @@ def _targets(config: Any, key: str = "") -> Iterator[tuple[str, str]]:
         except OmegaConfBaseException:
             continue  # built later, when it can be resolved, and looked at then
         if name == "_target_" and value is not None:
-            yield key, value if isinstance(value, str) else f"{value.__module__}.{value.__qualname__}"
+            yield key, node
         else:
-            yield from _targets(value, f"{key}.{name}".lstrip("."))
+            yield from _nodes(value, f"{key}.{name}".lstrip("."))
 
 
 def _is_in(name: str, modules: Any) -> bool:

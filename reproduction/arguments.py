@@ -11,8 +11,11 @@ def parser() -> argparse.ArgumentParser:
     arguments = argparse.ArgumentParser(
         prog="reproduce.py",
         description="Trains the rows of conf/reproduction.yaml that are not finished yet; writes the report.",
-        epilog="The same command goes on after an interruption. Further arguments are Hydra overrides of all "
-        "runs, such as model.ngf=16.",
+        epilog="examples:\n"
+        "  python bin/reproduce.py photos --steps 6000 --jobs 2\n"
+        "  python bin/reproduce.py photos --rows baseline,latent_control model.ngf=16\n\n"
+        "The same command goes on after an interruption. Further arguments are Hydra overrides of all runs.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     arguments.add_argument("data", type=Path, help="folder of pictures")
     arguments.add_argument("--steps", type=int, default=6000, help="training steps of each run (6000)")

@@ -57,7 +57,7 @@ def test_the_table_is_the_measured_one():
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c[0] == "latent-inpaint"], ids=" ".join)
 def test_commands_of_use_run(command, place):
-    listens = command[1] == "web"
+    listens = command[1] == "serve"
     run("-m", "latent_inpaint.cli", *command[1:], *(["--help"] if listens else []))
     output = command[command.index("--output") + 1] if "--output" in command else "."
     assert (place / output).exists()

@@ -19,10 +19,10 @@ from latent_inpaint.data.mask_sources import MaskSource
 from latent_inpaint.data.masks import preset
 from latent_inpaint.data.seeding import Stream, generator_for
 from latent_inpaint.files import read_json, write_json
+from latent_inpaint.resources import masks_folder
 
 FIRST = 50
 _MAX_BITS = 2**35  # 4 GiB of masks
-_CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Manifest:
         """Reads a JSON manifest.
 
         Args:
-            path: the file; a relative path is looked for in the current folder, then in the source tree.
+            path: the file; a relative path is looked for here, then beside the package's masks/.
 
         Raises:
             FileNotFoundError: no such file, with the manifests that there are.
@@ -177,10 +177,10 @@ def _versions() -> dict[str, str]:
 
 
 def _find(path: Path) -> Path:
-    for candidate in (path.expanduser(), _CHECKOUT / path):
+    for candidate in (path.expanduser(), masks_folder().parent / path):
         if candidate.is_file():
             return candidate
-    there = sorted(found.name for found in (_CHECKOUT / "masks").glob("*.json"))
+    there = sorted(found.name for found in masks_folder().glob("*.json"))
     raise FileNotFoundError(
         f"mask manifest {path} does not exist; in masks/ there are {', '.join(there) or 'none'}"
     )

@@ -53,7 +53,10 @@ def commit() -> str | None:
 
 def command() -> str:
     """The command line of this process, ready to be repeated."""
-    return shlex.join(["python", *sys.argv])
+    program, *arguments = sys.argv
+    if program.startswith("latent-inpaint"):
+        return f"{program} {shlex.join(arguments)}"
+    return shlex.join(["python", program, *arguments])
 
 
 def source_sha256(source: str | Path) -> str:

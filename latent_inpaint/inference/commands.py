@@ -6,7 +6,6 @@ import sys
 import time
 import warnings
 from argparse import Namespace
-from pathlib import Path
 from typing import Any
 
 from latent_inpaint.inference.batch import Job, Summary, find_jobs, repair_file, run_jobs
@@ -67,19 +66,6 @@ def benchmark(options: Namespace) -> int:
             f"{side:<12}{run.mode:<20}{run.seconds:>9.2f}{run.core_seconds:>9.2f}{run.peak_mib:>10.0f}",
             flush=True,
         )
-    return 0
-
-
-def web(options: Namespace) -> int:
-    """Serve the page for the browser until Ctrl-C."""
-    from latent_inpaint.web.server import check_available, serve
-
-    check_available(options.host, options.port)
-    models = {}
-    for source in options.model or [None]:
-        name = "the network in the box" if source is None else Path(source).name or source
-        models[source if name in models else name] = load(source, options.device, options.precision)
-    serve(models, options.host, options.port)
     return 0
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from latent_inpaint.extras import how_to_install
 from latent_inpaint.files import replacing
 from latent_inpaint.inference.files import check_folder
 from latent_inpaint.inference.matrix_fourier import with_matrix_products
@@ -160,4 +161,4 @@ def _require(name: str) -> Any:
     try:
         return import_module(name)
     except ImportError as error:
-        raise ImportError(f"ONNX needs {name}: pip install 'latent_inpaint[export]'") from error
+        raise ImportError(f"ONNX needs {name}: {how_to_install('export')}") from error

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from latent_inpaint.extras import how_to_install
 from latent_inpaint.models.inpainter import LatentInpainter
 from latent_inpaint.models.storage import DESCRIPTION_NAME, WEIGHTS_NAME, save_model
 
@@ -95,5 +96,5 @@ def _hub() -> Any:
     try:
         import huggingface_hub
     except ImportError as error:
-        raise ImportError(f"{PREFIX} needs huggingface_hub: pip install 'latent_inpaint[hub]'") from error
+        raise ImportError(f"{PREFIX} needs huggingface_hub: {how_to_install('hub')}") from error
     return huggingface_hub

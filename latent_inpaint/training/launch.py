@@ -7,24 +7,23 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
+
+from latent_inpaint.exits import INTERRUPTED, TERMINATED
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-TERMINATED = 128 + signal.SIGTERM  # 143, what a shell reports of a process that SIGTERM ended
 
+def run_in_processes(trainer: DictConfig) -> bool:
+    """Run `latent-inpaint train` with this job's overrides in as many processes as it wants; False for one.
 
-def run_in_processes(trainer: DictConfig, script: Path) -> bool:
-    """Run `script` with this job's overrides in as many processes as it wants; False if that is this one.
-
-    SIGTERM is passed on and ends this process with status 143. If one process fails the others are stopped.
+    Each of them calls this function again. SIGTERM is passed on and ends this process with status 143, Ctrl-C
+    with 130. If one process fails the others are stopped.
 
     Args:
         trainer: the configuration's group `trainer`.
-        script: the entry, which calls this function in each process again.
 
     Raises:
         RuntimeError: a process failed.
@@ -35,9 +34,15 @@ def run_in_processes(trainer: DictConfig, script: Path) -> bool:
         return False
     from hydra.core.hydra_config import HydraConfig
 
-    status = _torchrun(count, [str(script.resolve()), *HydraConfig.get().overrides.task])
-    if status == TERMINATED:
-        sys.exit(TERMINATED)
+    job = HydraConfig.get()
+    folders = [
+        f"--config-dir={source.path}"
+        for source in job.runtime.config_sources
+        if source.provider == "command-line"
+    ]
+    status = _torchrun(count, ["-m", "latent_inpaint", "train", *folders, *job.overrides.task])
+    if status in (TERMINATED, INTERRUPTED):
+        sys.exit(status)
     if status:
         raise RuntimeError(f"training in {count} processes failed; the first error above is the cause")
     return True
@@ -64,11 +69,10 @@ def _torchrun(count: int, command: Sequence[str]) -> int:
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
     threads = str(max(1, (os.cpu_count() or 1) // count))
     process = subprocess.Popen([*torchrun, *command], env={"OMP_NUM_THREADS": threads, **os.environ})
-    terminated = False
+    received: list[int] = []
 
     def pass_on(number: int, frame: FrameType | None) -> None:
-        nonlocal terminated
-        terminated = True
+        received.append(number)
         process.send_signal(signal.SIGTERM)
 
     before = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGINT)}
@@ -77,7 +81,7 @@ def _torchrun(count: int, command: Sequence[str]) -> int:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    return TERMINATED if terminated else status
+    return 128 + received[0] if received else status
 
 
 def _n_devices(devices: Any, accelerator: str) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any
 
+from latent_inpaint.extras import how_to_install
 from latent_inpaint.models.inpainter import LatentInpainter
 from latent_inpaint.web.guard import Guard
 from latent_inpaint.web.pictures import MAX_UPLOAD_MIB, limit_pillow
@@ -26,7 +27,7 @@ def serve(models: Mapping[str, LatentInpainter], host: str = HOST, port: int = P
         port: 0 takes a free one.
 
     Raises:
-        ImportError: the extra `web` is missing.
+        ImportError: the extra `serve` is missing.
         ValueError: an address that others could reach, or no port.
         OSError: the port is taken.
     """
@@ -52,11 +53,11 @@ def check_available(host: str, port: int) -> None:
     """Whether the page can be served at `host` and `port`: said before anything is loaded.
 
     Raises:
-        ImportError: the extra `web` is missing.
+        ImportError: the extra `serve` is missing.
         ValueError: an address that others could reach, or no port.
     """
     if find_spec("gradio") is None:
-        raise ImportError("the page needs gradio: pip install latent_inpaint[web]")
+        raise ImportError(f"the page needs gradio: {how_to_install('serve')}")
     try:
         is_loopback = ipaddress.IPv4Address(host).is_loopback
     except ValueError:

@@ -101,7 +101,7 @@ def test_an_interrupted_folder_has_a_summary_too(folders, monkeypatch, number):
     before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     try:
-        assert main(command(folders)) == 130
+        assert main(command(folders)) == 128 + number
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
@@ -119,6 +119,7 @@ def test_wrong_options_are_one_error_before_the_network_is_loaded(folders, capsy
 
 def test_an_output_folder_that_cannot_be_written_is_one_error(folders, monkeypatch, capsys):
     shutil.rmtree(folders / "model")
+    (folders / "out").mkdir()
     monkeypatch.setattr("os.access", lambda path, how: False)  # root may write everywhere
     assert main(command(folders)) == 1
     assert "out: the folder cannot be written" in capsys.readouterr().err

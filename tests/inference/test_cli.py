@@ -97,7 +97,7 @@ def test_wrong_usage_has_its_own_status(capsys):
 def test_info(folder, capsys):
     assert main(["info", "--model", str(folder / "model"), "--device=cpu"]) == 0
     out = capsys.readouterr().out
-    assert "32 channels" in out and "mask encoder" in out and "cpu in float32" in out
+    assert "32 channels" in out and "MaskControl" in out and "cpu in float32" in out
 
 
 def test_help_answers_within_a_second_with_examples():
@@ -108,7 +108,18 @@ def test_help_answers_within_a_second_with_examples():
     assert "latent-inpaint predict --model" in done.stdout
 
 
-COMMANDS = ("predict", "refine", "info", "convert", "export", "benchmark", "web")
+COMMANDS = (
+    "predict",
+    "refine",
+    "serve",
+    "info",
+    "convert",
+    "export",
+    "benchmark",
+    "masks",
+    "data",
+    "summarize",
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -120,6 +131,33 @@ def test_every_command_has_examples_that_parse(command, capsys):
     assert examples and all(line.strip().startswith(f"latent-inpaint {command}") for line in examples)
     for line in examples:
         assert _parser().parse_args(line.split()[1:]).command == command
+
+
+def test_web_is_what_serve_was_called():
+    assert _parser().parse_args(["web", "--port=0"]).port == 0
+
+
+def test_the_version_in_every_way():
+    for command in ([sys.executable, "-m", "latent_inpaint"], [sys.executable, "-m", "latent_inpaint.cli"]):
+        done = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True)
+        assert done.stdout == f"latent-inpaint {latent_inpaint.__version__}\n"
+
+
+def test_a_missing_file_is_said_before_torch_is_imported(folder):
+    """So are text files, folders and models that are not there."""
+    (folder / "text.jpg").write_text("no picture")
+    code = (
+        "import sys; from latent_inpaint.cli import main; print(main(sys.argv[1:]), 'torch' in sys.modules)"
+    )
+    for changed in (
+        {"image": "nowhere.jpg"},
+        {"mask": folder / "text.jpg"},
+        {"model": "no/where"},
+        {"output": "no/out.png"},
+    ):
+        command = [sys.executable, "-c", code, *arguments(folder, **changed)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert done.stdout == "1 False\n", done.stdout + done.stderr
 
 
 def test_refining_is_a_flag_and_a_command(folder, monkeypatch, capsys):
@@ -140,7 +178,7 @@ def test_the_page_without_its_library_is_one_line(monkeypatch, capsys):
     monkeypatch.setattr("latent_inpaint.web.server.find_spec", lambda name: None)
     assert main(["web"]) == 1
     error = capsys.readouterr().err
-    assert error.count("\n") == 1 and "pip install latent_inpaint[web]" in error
+    assert error.count("\n") == 1 and 'pip install "latent-inpaint[serve]"' in error
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.0.7", "::", "example.org", ""])

@@ -91,4 +91,4 @@ def test_a_missing_library_is_named(tmp_path, network, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     save_model(network, tmp_path / "model")
     assert main(["export", f"--model={tmp_path / 'model'}", f"--output={tmp_path / 'm.onnx'}"]) == 1
-    assert "pip install 'latent_inpaint[export]'" in capsys.readouterr().err
+    assert 'pip install "latent-inpaint[export]"' in capsys.readouterr().err

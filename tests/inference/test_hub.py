@@ -60,5 +60,5 @@ def test_pushing_uploads_weights_description_and_card(tmp_path, network, monkeyp
 
 def test_the_missing_library_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    with pytest.raises(ImportError, match=r"pip install 'latent_inpaint\[hub\]'"):
+    with pytest.raises(ImportError, match=r'pip install "latent-inpaint\[hub\]"'):
         latent_inpaint.load("hf://owner/name")

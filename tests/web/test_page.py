@@ -71,7 +71,7 @@ def server(tmp_path_factory):
         assert line.startswith("http://127.0.0.1:"), (root / "stderr").read_text()
         yield SimpleNamespace(address=line.split()[0], **folders)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(120) == 130
+        assert process.wait(120) == 143
         assert [path for folder in folders.values() for path in folder.iterdir()] == []
         assert (root / "stderr").read_text().splitlines() == ["latent-inpaint web: interrupted"]
     finally:

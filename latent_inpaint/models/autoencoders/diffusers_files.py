@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 import torch
 
+from latent_inpaint.extras import how_to_install
+
 CONFIG_NAME = "config.json"
 KEY = "autoencoder.path"
 
@@ -81,9 +83,7 @@ def _class(source: str) -> Any:
     try:
         import diffusers
     except ImportError as error:
-        raise ImportError(
-            f"{source} needs the package diffusers: pip install 'latent_inpaint[diffusers]'"
-        ) from error
+        raise ImportError(f"{source} needs the package diffusers: {how_to_install('diffusers')}") from error
     return getattr(diffusers, source)
 
 

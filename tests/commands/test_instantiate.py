@@ -101,5 +101,5 @@ def test_allowed_modules_are_names(name):
 def test_every_target_of_conf_is_allowed(compose):
     from pathlib import Path
 
-    for path in (Path(__file__).parent.parent / "conf" / "experiment").glob("*.yaml"):
+    for path in (Path(__file__).parents[2] / "conf" / "experiment").glob("*.yaml"):
         check_targets(compose(path.stem))

@@ -1,0 +1,1 @@
+"""The commands of `latent-inpaint` that train, measure and prepare data; `bin/` has the same ones."""

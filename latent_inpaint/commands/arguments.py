@@ -1,0 +1,109 @@
+"""The arguments of the commands that use a network. Imports little, so that `--help` answers at once."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_predict(command: argparse.ArgumentParser) -> None:
+    """`predict`."""
+    _add_repair(command)
+    command.add_argument(
+        "--refine", action="store_true", default=None, help="optimise large holes at growing scales (slow)"
+    )
+
+
+def add_refine(command: argparse.ArgumentParser) -> None:
+    """`refine`."""
+    _add_repair(command)
+    command.set_defaults(refine=True)
+
+
+def _add_repair(command: argparse.ArgumentParser) -> None:
+    add_model(command)
+    files = command.add_argument_group("files")
+    files.add_argument("--image", type=_path, help="the picture")
+    files.add_argument("--mask", type=_path, help="its mask, white is the hole; or that of all --images")
+    files.add_argument("--images", type=_path, metavar="DIR", help="folder of pictures, in place of --image")
+    files.add_argument("--masks", type=_path, metavar="DIR", help="folder of their masks: NAME or NAME_mask*")
+    files.add_argument(
+        "--output", type=_path, required=True, help="file (.png .webp .tif .bmp: lossless; .jpg), or folder"
+    )
+    files.add_argument("--ending", default=".png", help="ending, and so format, in the output folder (.png)")
+    files.add_argument("--overwrite", action="store_true", help="do finished pictures of a folder again")
+    _add_mask_options(command.add_argument_group("mask"))
+    _add_fill_options(command.add_argument_group("filling"))
+
+
+def add_convert(command: argparse.ArgumentParser) -> None:
+    """`convert`."""
+    add_model(command)
+    command.add_argument("--output", type=_path, required=True, metavar="DIR", help="model folder to write")
+    command.add_argument("--half", action="store_true", help="weights in float16: half the size on the disk")
+
+
+def add_export(command: argparse.ArgumentParser) -> None:
+    """`export`."""
+    add_model(command)
+    command.add_argument(
+        "--output", type=_path, required=True, help=".ts TorchScript, .onnx ONNX, .pt2 torch.export"
+    )
+
+
+def add_benchmark(command: argparse.ArgumentParser) -> None:
+    """`benchmark`."""
+    add_model(command)
+    command.add_argument(
+        "--sides", type=int, nargs="+", default=[512, 2048, 4096], metavar="PIXELS", help="of squares"
+    )
+
+
+def add_serve(command: argparse.ArgumentParser) -> None:
+    """`serve`."""
+    command.add_argument(
+        "--model", action="append", help="a network to choose; several: give it again; default: the package's"
+    )
+    _add_place(command)
+    command.add_argument("--host", default="127.0.0.1", help="an address of the loopback (127.0.0.1)")
+    command.add_argument("--port", type=int, default=7860, help="7860; 0 takes a free one")
+
+
+def add_model(command: argparse.ArgumentParser) -> None:
+    """`info`: the network, and where it computes."""
+    command.add_argument(
+        "--model", help="model or run folder, checkpoint, LaMa folder, zip or .pt; default: the package's"
+    )
+    _add_place(command)
+
+
+def _add_place(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:1, mps")
+    command.add_argument(
+        "--precision",
+        default="auto",
+        choices=("auto", "float32", "bfloat16"),
+        help="auto (default): bfloat16 where hardware and network gain from it",
+    )
+
+
+def _add_mask_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--threshold", type=float, default=128, help="smallest value of a hole, of 255 (128)")
+    group.add_argument("--invert-mask", action="store_true", help="the mask marks what is known")
+    group.add_argument("--resize-mask", action="store_true", help="scale a mask of another size")
+    group.add_argument("--dilate", type=int, default=0, metavar="PIXELS", help="grow the hole (0)")
+
+
+def _add_fill_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--whole", action="store_true", help="look at the whole picture, not at crops around holes"
+    )
+    group.add_argument("--context", type=int, metavar="PIXELS", help="known pixels around a hole's crop")
+    group.add_argument("--feather", type=int, metavar="PIXELS", help="width of the seam inside the hole")
+    group.add_argument(
+        "--memory-budget", metavar="SIZE", help="such as 1.5GiB; default: 80%% of what is free"
+    )
+
+
+def _path(text: str) -> Path:
+    return Path(text).expanduser()

@@ -1,0 +1,117 @@
+"""From a command line in Hydra's grammar to a task: what `train` and `evaluate` have in common."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from latent_inpaint.exits import interrupted_status, one_line, run_command
+from latent_inpaint.extras import needed_by
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+
+def run_hydra(
+    name: str,
+    extra: str,
+    task: Callable[[DictConfig], Any],
+    arguments: Sequence[str],
+    program: str | None = None,
+    check: Callable[[Sequence[str]], None] = lambda arguments: None,
+) -> int:
+    """Compose `conf/<name>.yaml` by the overrides of a command line and call `task` with it; the exit status.
+
+    Args:
+        name: of the command and of its configuration.
+        extra: the extra of setup.cfg that it needs.
+        task: gets the configuration, once for each job of a sweep. A function of a module, which launchers
+            can send to other processes.
+        arguments: overrides and Hydra's flags.
+        program: what the command is called, where that is not the running script.
+        check: looks at the arguments first; a ValueError's message becomes the command's.
+    """
+
+    def compose_and_run() -> None:
+        with needed_by(name, extra):
+            import hydra
+
+            from latent_inpaint.commands.override_errors import check_overrides
+            from latent_inpaint.resources import conf_folder
+            from latent_inpaint.training.config import register_resolvers, share_cores
+
+        share_cores()
+        register_resolvers()
+        words = [_spelled(word) for word in arguments]
+        check(words)
+        check_overrides(name, words, conf_folder())
+        sys.argv = [program or sys.argv[0], *words]
+        hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=name)(task)()
+
+    return run_command(program or Path(sys.argv[0]).name, compose_and_run)
+
+
+def prepare(cfg: DictConfig) -> None:
+    """Allow the user's modules and refuse targets that are not allowed: the first thing a task does.
+
+    Raises:
+        TargetNotAllowed: the first such target, with its key.
+    """
+    from latent_inpaint.instantiate import allow, check_arguments, check_targets
+    from latent_inpaint.training.config import register_resolvers
+
+    register_resolvers()  # some launchers call tasks in a fresh process
+    allow(*cfg.allowed_modules)
+    check_targets(cfg)
+    check_arguments(cfg)
+
+
+def stopped(interruption: BaseException) -> NoReturn:
+    """Leave with the status of what stopped this process, and with what the interruption says."""
+    print(str(interruption) or "Stopped; what is written is kept", file=sys.stderr)
+    sys.exit(interrupted_status())
+
+
+def fail(error: Exception) -> NoReturn:
+    """Leave with the error in one line, which names the key of what Hydra could not make.
+
+    In a sweep it is kept in the job's folder, where `summarize` finds it, and raised, so that the other jobs
+    go on; it is raised as well when HYDRA_FULL_ERROR=1 asks for the whole trace.
+    """
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+
+    from latent_inpaint.evaluation.files import ERROR_NAME
+
+    error = named(error)
+    job = HydraConfig.get()
+    if job.mode == RunMode.MULTIRUN:
+        folder = Path(job.runtime.output_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / ERROR_NAME).write_text(f"{error}  [{' '.join(job.overrides.task)}]\n", encoding="utf-8")
+        print(f"Error: job {job.job.num}: {error}", file=sys.stderr)
+        raise error
+    if os.environ.get("HYDRA_FULL_ERROR") == "1":
+        raise error
+    print(f"Error: {one_line(error)}\n(HYDRA_FULL_ERROR=1 shows where)", file=sys.stderr)
+    sys.exit(1)
+
+
+def named(error: Exception) -> Exception:
+    """The cause of Hydra's InstantiationException, its message after the key; other errors as they are."""
+    from hydra.errors import InstantiationException
+
+    cause = error.__cause__
+    if not isinstance(error, InstantiationException) or not isinstance(cause, Exception):
+        return error
+    key = re.search(r"^full_key: (\S+)$", str(error), re.MULTILINE)
+    return ValueError(f"{key[1]}: {cause}") if key else cause
+
+
+def _spelled(word: str) -> str:
+    """`experiment=NAME` may be written without the plus that Hydra wants."""
+    return f"+{word}" if word.startswith("experiment=") else word

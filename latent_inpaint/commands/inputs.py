@@ -1,0 +1,42 @@
+"""What can be said of a command's files before torch is imported, which takes seconds."""
+
+from __future__ import annotations
+
+import os
+from argparse import Namespace
+from pathlib import Path
+
+
+def check_inputs(options: Namespace) -> None:
+    """Refuse pictures, masks, folders and models that are not there, and files that are no pictures.
+
+    Raises:
+        FileNotFoundError: names what is not there.
+        ValueError: names the file that is no picture.
+    """
+    if options.command in ("predict", "refine"):
+        _check_pictures(options)
+    models = getattr(options, "model", None) or []
+    for model in models if isinstance(models, list) else [models]:
+        is_path = os.sep in model and "://" not in model  # else it may be the name of a network
+        if is_path and not Path(model).expanduser().exists():
+            raise FileNotFoundError(f"{model}: no such file or folder")
+
+
+def _check_pictures(options: Namespace) -> None:
+    given = {name for name in ("image", "mask", "images", "masks") if getattr(options, name) is not None}
+    if given not in ({"image", "mask"}, {"images", "masks"}, {"images", "mask"}):
+        options.refuse("give either --image and --mask, or --images and --masks (or --mask, for all)")
+    from latent_inpaint.inference.files import SAVE_OPTIONS, check_folder
+    from latent_inpaint.pictures.opening import open_picture
+
+    for picture in (options.image, options.mask):
+        if picture is not None:
+            open_picture(picture).close()
+    if options.image is not None and options.output.suffix.lower() in SAVE_OPTIONS:
+        check_folder(options.output.parent)
+    for folder in (options.images, options.masks):
+        if folder is not None and not folder.exists():
+            raise FileNotFoundError(f"{folder}: no such folder")
+    if options.images is not None and options.output.exists():
+        check_folder(options.output)

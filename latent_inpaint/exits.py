@@ -1,0 +1,54 @@
+"""How commands end: one line for an error, and the status that tells Ctrl-C (130) from SIGTERM (143)."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+
+INTERRUPTED = 128 + signal.SIGINT  # 130, what a shell reports of a process that Ctrl-C ended
+TERMINATED = 128 + signal.SIGTERM  # 143
+_signals: list[int] = []
+
+
+def listen() -> None:
+    """Let SIGTERM put things in order as Ctrl-C does; `interrupted_status` tells which it was."""
+    _signals.clear()
+    signal.signal(signal.SIGTERM, _interrupt)
+
+
+def interrupted_status() -> int:
+    """The exit status after a KeyboardInterrupt."""
+    return TERMINATED if signal.SIGTERM in _signals else INTERRUPTED
+
+
+def run_command(name: str, command: Callable[[], int | None]) -> int:
+    """Run a command; what went wrong becomes one line on stderr.
+
+    Args:
+        name: what the line begins with.
+        command: returns the exit status, or nothing.
+
+    Returns:
+        The exit status: 0 done, 1 failed, 130 after Ctrl-C, 143 after SIGTERM.
+    """
+    listen()
+    try:
+        return int(command() or 0)
+    except KeyboardInterrupt as interruption:
+        print(f"{name}: {one_line(interruption) if interruption.args else 'interrupted'}", file=sys.stderr)
+        return interrupted_status()
+    except (ValueError, TypeError, OSError, MemoryError, ImportError, RuntimeError) as error:
+        print(f"{name}: error: {one_line(error)}", file=sys.stderr)
+        return 1
+
+
+def one_line(message: object) -> str:
+    """A message without its line breaks; the class of an exception that has none."""
+    return " ".join(str(message).split()) or type(message).__name__
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    _signals.append(number)
+    raise KeyboardInterrupt

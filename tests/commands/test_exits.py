@@ -1,0 +1,53 @@
+"""Ctrl-C is 130, SIGTERM 143, a mistake one line and 1."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from latent_inpaint.exits import run_command
+
+SLEEPER = """
+import sys, time
+from latent_inpaint.exits import run_command
+def work():
+    print("ready", flush=True)
+    time.sleep(60)
+sys.exit(run_command("sleeper", work))
+"""
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_gives_its_status(number, status):
+    process = subprocess.Popen([sys.executable, "-c", SLEEPER], stdout=-1, stderr=-1, text=True)
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(number)
+    _, error = process.communicate(timeout=30)
+    assert process.returncode == status and error == "sleeper: interrupted\n"
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("command", [["train", "experiment=latent_control", "data=sample"], ["evaluate"]])
+def test_training_and_evaluating_end_so_from_their_first_second(command, number, status, tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "latent_inpaint", *command], stdout=-1, stderr=-1, text=True, cwd=tmp_path
+    )
+    time.sleep(1.5)  # while libraries are imported
+    process.send_signal(number)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == status, error
+    assert "Traceback" not in error
+
+
+def test_a_mistake_is_one_line(capsys):
+    def work():
+        raise ValueError("size:\n  expected 3")
+
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        assert run_command("tool", work) == 1
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert capsys.readouterr().err == "tool: error: size: expected 3\n"
