@@ -1,14 +1,19 @@
 """The block transform, and the residual autoencoder that starts as it."""
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional
 
+from latent_inpaint.inference.canvas import Canvas
+from latent_inpaint.inference.windows import decode, encode
 from latent_inpaint.losses.latent_perceptual import decoder_features
 from latent_inpaint.models import (
     Autoencoder,
     BlockDecoder,
     BlockEncoder,
+    FFCRefiner,
+    LatentInpainter,
     MaskControl,
     ResidualDecoder,
     ResidualEncoder,
@@ -199,6 +204,39 @@ def test_outside_the_map_of_the_hole_the_latent_is_exact():
     known = (hole == 0).expand_as(true)
     torch.testing.assert_close(masked[known], true[known], atol=1e-5, rtol=1e-5)
     assert not torch.allclose(masked, true, atol=1e-3)
+
+
+@pytest.mark.parametrize("blocks", [[0, 0, 0, 0], [0, 0, 1, 3], [1, 0, 2, 0]])
+def test_the_decoders_halo_holds_all_that_a_pixel_depends_on(blocks):
+    decoder = learned(ResidualDecoder(4, (3, 6, 12, 12), blocks))
+    decoder.requires_grad_(False)
+    latent = torch.rand(1, 4, 33, 33, requires_grad=True)
+    features = decoder_features(list(decoder.ups), latent, [2])[0]
+    picture = decoder.inverse(latent) + decoder.to_image(features)  # what is clipped has no gradient
+    block = picture[..., 8 * 16 : 8 * 17, 8 * 16 : 8 * 17]
+    (gradient,) = torch.autograd.grad(block.sum(), latent)
+    rows = gradient.abs().sum(dim=(0, 1, 3)).nonzero().flatten()
+    reach = max(16 - int(rows.min()), int(rows.max()) - 16)
+    assert reach == decoder.halo
+
+
+@torch.no_grad()
+def test_windows_give_what_the_whole_picture_gives():
+    encoder, decoder = learned(residual(blocks=1).encoder), learned(residual(blocks=1).decoder)
+    control = MaskControl(encoder.stage_channels)
+    for zero_conv in control.zero_convs:
+        torch.nn.init.normal_(zero_conv.weight, std=0.1)
+    network = LatentInpainter(encoder, FFCRefiner(6, n_blocks=1), decoder, control).eval()
+    rng = np.random.default_rng(0)
+    canvas = Canvas(rng.integers(0, 256, (200, 264, 3), dtype=np.uint8))
+    hole = rng.random((200, 264)) < 0.3
+    box = canvas.whole
+    mask = torch.from_numpy(hole)[None, None].float()
+    expected = network.encode_masked(canvas.read(box), mask)
+    torch.testing.assert_close(encode(network, canvas, box, hole, 6400), expected, rtol=1e-4, atol=1e-4)
+    picture = network.decode(expected)
+    for part, found in decode(network, expected, box, hole, margin=5, max_pixels=6400):
+        torch.testing.assert_close(found, picture[0, :, *part.slices], rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("encoder", [residual().encoder, block().encoder], ids=["residual", "block"])

@@ -10,6 +10,7 @@ fixed function, and a position of the latent depends on its window of pixels onl
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Sequence
 
 import torch
@@ -156,6 +157,9 @@ class ResidualEncoder(nn.Module):
         self.stage_channels = widths
         self.down_factor = 2 ** len(blocks)
         self.receptive_field = receptive_field(blocks)
+        self.halo = 1 + -(
+            -self.receptive_field // (2 * self.down_factor)
+        )  # positions; 1 for the controls' own
         self.transform = BlockAnalysis(self.down_factor, latent_channels, learned=False)
         self.stages = nn.ModuleList(
             nn.Sequential(Down(a, b), *(ResidualBlock(b) for _ in range(n)))
@@ -204,6 +208,23 @@ def receptive_field(blocks: Sequence[int]) -> int:
     return 2 * max(before, factor - 1 + after) + 1
 
 
+def decoder_reach(blocks: Sequence[int]) -> int:
+    """Latent positions on each side of a pixel's own that it depends on.
+
+    Args:
+        blocks: residual blocks at each size, coarsest first.
+
+    Example:
+        >>> decoder_reach([0, 0, 0, 0])  # 1 of the first convolution, 1 + 1/2 + 1/4 of the doublings, 1/8
+        3
+    """
+    doublings = len(blocks) - 1
+    reach = 1 + 2 * blocks[0] + 2.0**-doublings
+    for i, n in enumerate(blocks[1:]):
+        reach += 2.0**-i + n * 2.0**-i  # a convolution before the doubling, two of each block after it
+    return math.ceil(reach)
+
+
 @part
 class ResidualDecoder(nn.Module):
     """Latent → image in [0, 1].
@@ -228,6 +249,7 @@ class ResidualDecoder(nn.Module):
         widths, blocks = widths[::-1], blocks[::-1]
         self.latent_channels = latent_channels
         self.block_channels = widths[1:]
+        self.halo = decoder_reach(blocks)
         self.inverse = ContextSynthesis(2 ** len(self.block_channels), latent_channels)
         ups = [
             nn.Sequential(Up(a, b), *(ResidualBlock(b) for _ in range(n)))
