@@ -18,11 +18,19 @@ def modules(*patterns):
 
 
 WITH_EXAMPLES = modules(
-    "metrics/*.py", "data/masks.py", "data/outpainting.py", "markdown.py", "paths/*.py", "pictures/masks.py"
+    "metrics/*.py",
+    "data/masks.py",
+    "data/outpainting.py",
+    "markdown.py",
+    "paths/*.py",
+    "pictures/masks.py",
+    "models/membrane.py",
 )
 
 
-@pytest.mark.parametrize("name", [*WITH_EXAMPLES, *modules("losses/*.py", "files.py")])
+@pytest.mark.parametrize(
+    "name", [*WITH_EXAMPLES, *modules("losses/*.py", "files.py", "models/autoencoders/*.py")]
+)
 def test_examples_are_right(name):
     module = importlib.import_module(name.removesuffix(".__init__"))
     usual = {"np": np, "torch": torch}

@@ -157,9 +157,7 @@ class ResidualEncoder(nn.Module):
         self.stage_channels = widths
         self.down_factor = 2 ** len(blocks)
         self.receptive_field = receptive_field(blocks)
-        self.halo = 1 + -(
-            -self.receptive_field // (2 * self.down_factor)
-        )  # positions; 1 for the controls' own
+        self.halo = 1 + -(-self.receptive_field // (2 * self.down_factor))  # 1 for the controls
         self.transform = BlockAnalysis(self.down_factor, latent_channels, learned=False)
         self.stages = nn.ModuleList(
             nn.Sequential(Down(a, b), *(ResidualBlock(b) for _ in range(n)))
