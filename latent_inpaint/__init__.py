@@ -1,7 +1,7 @@
 """Image inpainting in latent space: training, evaluation and inference.
 
-`latent_inpaint.load` gives a network, `latent_inpaint.inpaint` repairs a picture with it.
-Both are looked up when first used, so that importing the package is quick.
+`latent_inpaint.load` gives a `Pipeline`, `latent_inpaint.inpaint` repairs a picture with it.
+They are looked up when first used, so that importing the package is quick.
 """
 
 from __future__ import annotations
@@ -10,14 +10,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from latent_inpaint.inference.loading import load
     from latent_inpaint.inference.picture import inpaint
+    from latent_inpaint.inference.pipeline import Pipeline, load
 
 __version__ = "0.2.0"
 
-__all__ = ["__version__", "inpaint", "load"]
+__all__ = ["Pipeline", "__version__", "inpaint", "load"]
 
-_PUBLIC = {"load": "latent_inpaint.inference.loading", "inpaint": "latent_inpaint.inference.picture"}
+_PUBLIC = {
+    "Pipeline": "latent_inpaint.inference.pipeline",
+    "inpaint": "latent_inpaint.inference.picture",
+    "load": "latent_inpaint.inference.pipeline",
+}
 
 
 def __getattr__(name: str) -> Any:

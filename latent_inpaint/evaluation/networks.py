@@ -81,9 +81,10 @@ def load_network(checkpoint: str | None, name: str | None = None, device: str = 
         FileNotFoundError: nothing is there.
         ValueError: what is there is no inpainting network, or is damaged.
     """
-    from latent_inpaint.inference.loading import BOX, load
+    from latent_inpaint.inference.loading import BOX
+    from latent_inpaint.inference.pipeline import load
 
-    model = load(checkpoint, device=device, precision="float32")
+    model = load(checkpoint, device=device, precision="float32").model
     source = str(BOX) if checkpoint is None else checkpoint
     origin = {"checkpoint": "in the package" if checkpoint is None else checkpoint}
     if Path(source).exists():

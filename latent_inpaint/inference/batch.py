@@ -13,7 +13,7 @@ from latent_inpaint.files import write_json
 from latent_inpaint.folders import Found, find_files, masks_among, pair
 from latent_inpaint.inference.files import SAVE_OPTIONS, check_output, read_mask, read_picture, write_picture
 from latent_inpaint.inference.picture import inpaint
-from latent_inpaint.models.inpainter import LatentInpainter
+from latent_inpaint.inference.pipeline import Pipeline
 from latent_inpaint.pictures.opening import ENDINGS
 from latent_inpaint.pictures.plain import PictureWarning
 
@@ -50,7 +50,7 @@ def repair_file(
     image: Path,
     mask: Path,
     output: Path,
-    model: LatentInpainter | Callable[[], LatentInpainter],
+    model: Pipeline | Callable[[], Pipeline],
     options: Mapping[str, Any],
 ) -> tuple[int, int]:
     """Repair a picture file; returns its width and height.
@@ -59,7 +59,7 @@ def repair_file(
         image: the picture.
         mask: its mask.
         output: where to write; the ending gives the format.
-        model: the network, or what makes it once the files were found to be sound.
+        model: the pipeline, or what makes it once the files were found to be sound.
         options: those of `latent_inpaint.inpaint`.
 
     Raises:
@@ -69,8 +69,8 @@ def repair_file(
     _refuse_overwriting([output], [image, mask])
     picture, hole = read_picture(image), read_mask(mask)
     check_output(output, picture.mode, picture.size)
-    network = model if isinstance(model, LatentInpainter) else model()
-    write_picture(inpaint(picture, hole, network, **options), output)
+    pipeline = model if isinstance(model, Pipeline) else model()
+    write_picture(inpaint(picture, hole, pipeline, **options), output)
     return picture.size
 
 
@@ -148,7 +148,7 @@ def _warn_of_left_out(folder: Path, found: Found) -> None:
 
 def run_jobs(
     jobs: Iterable[Job],
-    model: LatentInpainter,
+    model: Pipeline,
     options: Mapping[str, Any],
     summary: Summary,
     overwrite: bool = False,
@@ -158,7 +158,7 @@ def run_jobs(
 
     Args:
         jobs: what to do.
-        model: the network.
+        model: the pipeline.
         options: those of `latent_inpaint.inpaint`.
         summary: is filled in.
         overwrite: repair those too whose output is there already.
@@ -179,7 +179,7 @@ def run_jobs(
         report(job, text)
 
 
-def _run_job(job: Job, model: LatentInpainter, summary: Summary, options: Mapping[str, Any]) -> str:
+def _run_job(job: Job, model: Pipeline, summary: Summary, options: Mapping[str, Any]) -> str:
     try:
         if not job.has_mask:
             stem = job.image.stem

@@ -13,8 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from latent_inpaint.inference.loading import load
-from latent_inpaint.inference.picture import inpaint
+from latent_inpaint.inference.pipeline import load
 
 SIDES = (512, 2048, 4096)
 HOLE_FRACTION = 0.05
@@ -72,9 +71,9 @@ def _run(source: str | None, device: str, precision: str, side: int, mode: str) 
     hole = np.zeros((side, side), dtype=bool)
     start, length = side // 3, round(side * HOLE_FRACTION**0.5)
     hole[start : start + length, start : start + length] = True
-    inpaint(image[:64, :64], hole[start : start + 64, start : start + 64], model)  # warm up
+    model.inpaint(image[:64, :64], hole[start : start + 64, start : start + 64])  # warm up
     seconds, core_seconds = time.perf_counter(), time.process_time()
-    inpaint(image, hole, model, region_of_interest=mode == MODES[0])
+    model.inpaint(image, hole, region_of_interest=mode == MODES[0])
     seconds, core_seconds = time.perf_counter() - seconds, time.process_time() - core_seconds
     return Measurement(side, mode, seconds, core_seconds, peak_mib())
 

@@ -10,13 +10,11 @@ from typing import Any
 
 from latent_inpaint.inference.batch import Job, Summary, find_jobs, repair_file, run_jobs
 from latent_inpaint.inference.benchmark import measure
-from latent_inpaint.inference.device import chosen_dtype
 from latent_inpaint.inference.export import CHECKED_SIZES, FORMATS, export_model
 from latent_inpaint.inference.files import check_folder
-from latent_inpaint.inference.loading import load
 from latent_inpaint.inference.packing import save_half
 from latent_inpaint.inference.picture import check_options
-from latent_inpaint.models.inpainter import LatentInpainter
+from latent_inpaint.inference.pipeline import Pipeline, load
 from latent_inpaint.models.storage import save_model
 
 
@@ -30,27 +28,28 @@ refine = predict
 
 def info(options: Namespace) -> int:
     """Print what a network is made of."""
-    model = _load(options)
+    pipeline = _load(options)
+    model: Any = pipeline.model
     encoder = model.encoder
     count = sum(parameter.numel() for parameter in model.parameters())
     print(f"network     {type(model.refiner).__name__}, {count / 1e6:.2f} M parameters")
     print(f"encoder     widths {encoder.stage_channels}, 1/{encoder.down_factor} of the picture's size")
     print(f"latent      {encoder.latent_channels} channels")
     print(f"mask        {type(model.guide).__name__}")
-    print(f"computes    on {_where(model)}")
+    print(f"computes    on {pipeline.place}")
     return 0
 
 
 def convert(options: Namespace) -> int:
     """Write a network in our own format."""
     save = save_half if options.half else save_model
-    print(save(_load(options).cpu(), options.output, {"converted_from": options.model}))
+    print(save(_load(options).model.cpu(), options.output, {"converted_from": options.model}))
     return 0
 
 
 def export(options: Namespace) -> int:
     """Write a network for other programs and check the file."""
-    difference = export_model(_load(options), options.output)
+    difference = export_model(_load(options).model, options.output)
     sizes = ", ".join(f"{height}×{width}" for height, width in CHECKED_SIZES)
     kind = FORMATS[options.output.suffix]
     print(f"{options.output}: {kind}, largest difference {difference:.1e} at {sizes}")
@@ -72,7 +71,7 @@ def benchmark(options: Namespace) -> int:
 def _predict_file(options: Namespace) -> int:
     loaded = []
 
-    def load_when_needed() -> LatentInpainter:
+    def load_when_needed() -> Pipeline:
         loaded.append(_load(options))
         return loaded[0]
 
@@ -80,7 +79,7 @@ def _predict_file(options: Namespace) -> int:
     settings = _inpaint_options(options)
     width, height = repair_file(options.image, options.mask, options.output, load_when_needed, settings)
     seconds = time.perf_counter() - start
-    print(f"{options.output}: {width}×{height}, {seconds:.1f} s on {_where(loaded[0])}")
+    print(f"{options.output}: {width}×{height}, {seconds:.1f} s on {loaded[0].place}")
     return 0
 
 
@@ -94,7 +93,7 @@ def _predict_folder(options: Namespace) -> int:
     model = _load(options)
     n_pictures = len({job.image for job in jobs})
     results = "" if len(jobs) == n_pictures else f", {len(jobs)} masks"
-    print(f"{n_pictures} picture{'s' if n_pictures > 1 else ''}{results} on {_where(model)}")
+    print(f"{n_pictures} picture{'s' if n_pictures > 1 else ''}{results} on {model.place}")
     summary = Summary(pictures=n_pictures)
     for warning in caught:
         warnings.warn(warning.message, stacklevel=1)
@@ -112,7 +111,7 @@ def _predict_folder(options: Namespace) -> int:
     try:
         run_jobs(jobs, model, settings, summary, options.overwrite, report)
     finally:
-        path = summary.write(options.output, settings | {"model": options.model, "computes": _where(model)})
+        path = summary.write(options.output, settings | {"model": options.model, "computes": model.place})
         counts = f"{summary.done} done, {summary.skipped} skipped, {len(summary.failed)} failed"
         print(f"{counts} in {summary.seconds:.1f} s; {path}")
     return 1 if summary.failed else 0
@@ -137,9 +136,5 @@ def _inpaint_options(options: Namespace) -> dict[str, Any]:
     }
 
 
-def _load(options: Namespace) -> LatentInpainter:
+def _load(options: Namespace) -> Pipeline:
     return load(options.model, options.device, options.precision)
-
-
-def _where(model: LatentInpainter) -> str:
-    return f"{next(model.parameters()).device} in {str(chosen_dtype(model)).removeprefix('torch.')}"

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
 
-from latent_inpaint.models.inpainter import LatentInpainter
+from latent_inpaint.models.inpainter import LatentModel
 
 DEVICES = ("auto", "cuda", "mps", "cpu")
 PRECISIONS = {
@@ -21,7 +20,6 @@ PRECISIONS = {
 NARROWEST_FOR_BFLOAT16_ON_CPU = 16
 
 _log = logging.getLogger(__name__)
-_chosen: WeakKeyDictionary[nn.Module, torch.dtype] = WeakKeyDictionary()
 
 
 def pick_device(device: str | torch.device = "auto") -> torch.device:
@@ -50,7 +48,7 @@ def pick_device(device: str | torch.device = "auto") -> torch.device:
     return picked
 
 
-def pick_precision(precision: str, device: torch.device, model: LatentInpainter) -> torch.dtype:
+def pick_precision(precision: str, device: torch.device, model: object) -> torch.dtype:
     """The type in which convolutions compute: `auto` is bfloat16 where hardware and network gain from it.
 
     Fourier transforms always run in float32, weights stay float32. A trained network (ngf 8, 9 blocks, 60
@@ -61,25 +59,34 @@ def pick_precision(precision: str, device: torch.device, model: LatentInpainter)
     """
     if precision == "auto":
         return torch.bfloat16 if _gains_from_bfloat16(device, model) else torch.float32
+    return precision_named(precision)
+
+
+def precision_named(precision: str) -> torch.dtype:
+    """The type of a name in `PRECISIONS`.
+
+    Raises:
+        ValueError: an unknown precision.
+    """
     if precision not in PRECISIONS:
-        raise ValueError(f"precision must be auto, {', '.join(PRECISIONS)}, got {precision!r}")
+        names = ", ".join(PRECISIONS)
+        raise ValueError(f"precision must be one of {names}, or auto at loading, got {precision!r}")
     return PRECISIONS[precision]
 
 
-def remember_dtype(model: LatentInpainter, dtype: torch.dtype) -> None:
-    """Note the type that `load` chose, for later calls of `inpaint` with this very network."""
-    _chosen[model] = dtype
+def device_of(model: object) -> torch.device:
+    """The device that a model computes on: that of its weights, or the CPU for one that has none."""
+    if not isinstance(model, nn.Module):
+        return torch.device("cpu")
+    return next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
 
 
-def chosen_dtype(model: LatentInpainter) -> torch.dtype:
-    """The type that `load` chose for this network; float32 for a network made otherwise."""
-    return _chosen.get(model, torch.float32)
-
-
-def _gains_from_bfloat16(device: torch.device, model: LatentInpainter) -> bool:
+def _gains_from_bfloat16(device: torch.device, model: object) -> bool:
+    if not isinstance(model, LatentModel):
+        return False  # nobody tried
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type == "cpu":
         has_it = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-        return has_it and model.encoder.stage_channels[0] >= NARROWEST_FOR_BFLOAT16_ON_CPU
+        return has_it and int(model.encoder.stage_channels[0]) >= NARROWEST_FOR_BFLOAT16_ON_CPU
     return False

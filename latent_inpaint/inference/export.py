@@ -18,9 +18,10 @@ from torch import Tensor, nn
 
 from latent_inpaint.extras import how_to_install
 from latent_inpaint.files import replacing
+from latent_inpaint.inference.device import device_of
 from latent_inpaint.inference.files import check_folder
 from latent_inpaint.inference.matrix_fourier import with_matrix_products
-from latent_inpaint.models.inpainter import LatentInpainter, composite
+from latent_inpaint.models.inpainter import LatentModel, composite, draws
 
 FORMATS = {".ts": "torchscript", ".onnx": "onnx", ".pt2": "torch.export"}
 CHECKED_SIZES = ((64, 64), (48, 80), (136, 72))
@@ -32,42 +33,48 @@ _Program = Callable[[Tensor, Tensor], Tensor]
 class Repair(nn.Module):
     """Image and mask in, repaired picture out, for sizes that need no padding."""
 
-    def __init__(self, network: LatentInpainter) -> None:
+    def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = with_matrix_products(network).cpu().eval().requires_grad_(False)
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
         """Image `[B, 3, H, W]`, mask `[B, 1, H, W]` → `[B, 3, H, W]`; sides multiples of the down factor."""
         network = self.network
-        prediction = network.decode(network.refine(network.encode_masked(image, mask)))
+        if isinstance(network, LatentModel):  # without its padding
+            prediction = network.decode(network.refine(network.encode_masked(image, mask)))
+        else:
+            prediction = network(image * (1 - mask), mask)
         return mask * prediction + (1 - mask) * image
 
 
 def export_model(
-    network: LatentInpainter, path: str | Path, sizes: Sequence[tuple[int, int]] = CHECKED_SIZES
+    network: nn.Module, path: str | Path, sizes: Sequence[tuple[int, int]] = CHECKED_SIZES
 ) -> float:
     """Write `network` to `path` and return the largest difference of the file's output to the network's.
 
     Args:
-        network: what to export.
+        network: what to export: an inpainter that does not draw.
         path: `.ts` is TorchScript, `.onnx` ONNX (extra `export`), `.pt2` a `torch.export` program.
         sizes: heights and widths at which the file is checked, multiples of the down factor.
 
     Raises:
-        ValueError: another ending, or an output that differs by more than `TOLERANCE`; the file is then
-            removed.
+        ValueError: another ending, a network that draws, or an output that differs by more than `TOLERANCE`;
+            nothing is then written.
         OSError: the folder is missing or cannot be written.
         ImportError: a library for ONNX is missing.
     """
     path = Path(path)
     if path.suffix not in FORMATS:
         raise ValueError(f"{path}: the ending must be one of {', '.join(FORMATS)}, got {path.suffix!r}")
+    if draws(network):
+        raise ValueError(f"network: {type(network).__name__} draws; only functions can be exported")
     check_folder(path.parent)
+    factor = int(getattr(network, "down_factor", 1))
     write = {".ts": _write_torchscript, ".onnx": _write_onnx, ".pt2": _write_program}[path.suffix]
     with replacing(path) as file:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")  # deprecations of the exporters themselves
-            write(Repair(network), Path(file.name), network.down_factor)
+            write(Repair(network), Path(file.name), factor)
             difference = largest_difference(network, open_exported(file.name), sizes)
         if not difference <= TOLERANCE:
             raise ValueError(f"{path}: differs from the network by {difference:.2g}, more than {TOLERANCE}")
@@ -75,12 +82,10 @@ def export_model(
 
 
 @torch.no_grad()
-def largest_difference(
-    network: LatentInpainter, program: _Program, sizes: Sequence[tuple[int, int]]
-) -> float:
+def largest_difference(network: nn.Module, program: _Program, sizes: Sequence[tuple[int, int]]) -> float:
     """Largest difference between a program and the network's composite, on seeded noise of each size."""
     generator = torch.Generator().manual_seed(0)
-    device = next(network.parameters()).device
+    device = device_of(network)
     largest = 0.0
     for height, width in sizes:
         image = torch.rand(1, 3, height, width, generator=generator)

@@ -6,18 +6,21 @@ import contextlib
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from latent_inpaint.inference.canvas import Box, Canvas, Pixels
+from latent_inpaint.inference.device import device_of
 from latent_inpaint.inference.memory import Budget
 from latent_inpaint.inference.progress import Progress, silent
 from latent_inpaint.inference.pyramid import build_pyramid, double
 from latent_inpaint.inference.refinement import RefinementOptions, RefinementWarning, refine_level
 from latent_inpaint.inference.regions import Region, find_regions, whole_picture
 from latent_inpaint.inference.seam import feather_seam
-from latent_inpaint.inference.windows import decode, encode, split
-from latent_inpaint.models.inpainter import LatentInpainter
+from latent_inpaint.inference.windows import decode, encode, mask_of, split
+from latent_inpaint.models.inpainter import Inpainter, LatentModel, draws
 
 DEFAULT_FEATHER = 8
 """Pixels over which the seam of a crop fades."""
@@ -47,25 +50,31 @@ class FillOptions:
     budget: Budget = field(default_factory=Budget)
     dtype: torch.dtype = torch.float32
     progress: Progress = silent
+    generator: torch.Generator | None = None
+    steps: int | None = None
 
     def __post_init__(self) -> None:
         for name, pixels in (("context", self.context), ("feather", self.feather)):
             if pixels is not None and pixels < 0:
                 raise ValueError(f"{name} must be at least 0 pixels, got {pixels}")
 
-    def n_halvings(self, network: LatentInpainter, box: Box) -> int:
+    def n_halvings(self, network: Inpainter, box: Box) -> int:
         """How often a crop is halved, because of memory or to be refined."""
         asked = self.refinement.n_halvings(box) if self.refine else 0
         return max(self.budget.n_halvings(network, box), asked)
 
 
-def fill(canvas: Canvas, hole: Pixels, network: LatentInpainter, options: FillOptions) -> None:
+def fill(canvas: Canvas, hole: Pixels, network: Inpainter, options: FillOptions) -> None:
     """Invent the pixels of `hole` (bool `[H, W]`, not empty) on the canvas.
 
     Raises:
+        ValueError: the network cannot be refined, but is to be; or its prediction has another shape.
         MemoryError: there is not enough; says which settings help.
     """
-    multiple = _ALIGNMENT * network.down_factor
+    if options.refine and (draws(network) or not isinstance(network, LatentModel)):
+        name = type(network).__name__
+        raise ValueError(f"refine: a model that is a function of its latent is needed, {name} is none")
+    multiple = _ALIGNMENT * getattr(network, "down_factor", 1)
     regions = [whole_picture(hole)]
     if options.region_of_interest:
         regions = find_regions(hole, options.context, multiple)
@@ -79,7 +88,7 @@ def fill(canvas: Canvas, hole: Pixels, network: LatentInpainter, options: FillOp
 
 
 def _fill_region(
-    canvas: Canvas, hole: Pixels, region: Region, network: LatentInpainter, options: FillOptions
+    canvas: Canvas, hole: Pixels, region: Region, network: Inpainter, options: FillOptions
 ) -> None:
     needed = options.budget.n_halvings(network, region.box)
     if needed:
@@ -88,6 +97,7 @@ def _fill_region(
     if not n_halvings:
         _fill_at_once(canvas, hole, region, network, options)
         return
+    assert isinstance(network, LatentModel)  # only those are halved
     levels = build_pyramid(canvas, hole, region.box, n_halvings)
     small, small_hole = levels[-1]
     _fill_at_once(small, small_hole, whole_picture(small_hole), network, options)
@@ -97,28 +107,48 @@ def _fill_region(
 
 
 def _fill_at_once(
-    canvas: Canvas, hole: Pixels, region: Region, network: LatentInpainter, options: FillOptions
+    canvas: Canvas, hole: Pixels, region: Region, network: Inpainter, options: FillOptions
 ) -> None:
     """Fill a region at the canvas' own size: the refiner sees all of the crop."""
-    device = next(network.parameters()).device
-    window = options.budget.window_pixels(network)
+    device = device_of(network)
     feather = _feather(options, is_pasted=region.box != canvas.whole)
-    own = region.own(hole, region.box)
     with torch.autocast(device.type, options.dtype, enabled=options.dtype is not torch.float32):
-        latent = network.refine(encode(network, canvas, region.box, hole, window))
-        for part, prediction in decode(network, latent, region.box, own, feather, window):
+        for part, prediction in _predictions(canvas, hole, region, network, options, feather):
             unknown = torch.from_numpy(hole[part.slices]).to(device)
             image = canvas.read(part)[0].to(device) if feather else prediction
             bent = feather_seam(image, unknown, prediction.float(), feather)
             canvas.write(part, bent, region.own(hole, part))
 
 
+def _predictions(
+    canvas: Canvas, hole: Pixels, region: Region, network: Inpainter, options: FillOptions, margin: int
+) -> Iterator[tuple[Box, Tensor]]:
+    """Parts of a region and what the network says of them, `[3, h, w]`; see `windows.decode`."""
+    if isinstance(network, LatentModel):
+        window = options.budget.window_pixels(network)
+        masked = encode(network, canvas, region.box, hole, window)
+        latent = network.refine(masked, mask_of(network, hole, region.box), options.generator, options.steps)
+        yield from decode(network, latent, region.box, region.own(hole, region.box), margin, window)
+        return
+    device = device_of(network)
+    image = canvas.read(region.box).to(device)
+    mask = torch.from_numpy(hole[region.box.slices]).to(device, torch.float32)[None, None]
+    drawn: dict[str, Any] = {} if options.generator is None else {"generator": options.generator}
+    prediction = network(image * (1 - mask), mask, **drawn)
+    if prediction.shape != image.shape:
+        raise ValueError(
+            f"model: {type(network).__name__} gave a prediction of the shape {list(prediction.shape)}, "
+            f"expected {list(image.shape)}"
+        )
+    yield region.box, prediction[0]
+
+
 def _fill_from_below(
-    canvas: Canvas, hole: Pixels, lower: Canvas, network: LatentInpainter, options: FillOptions, stage: str
+    canvas: Canvas, hole: Pixels, lower: Canvas, network: LatentModel, options: FillOptions, stage: str
 ) -> None:
     """Fill a level of the pyramid from the filled level of half its size."""
     feather = _feather(options, is_pasted=True)
-    if options.refine is not False:
+    if options.refine is not False and not draws(network):
         positions = options.budget.refinable_positions(network)
         report = lambda done, total: options.progress(stage, done, total)  # noqa: E731
         refine_level(network, canvas, hole, lower, options.refinement, positions, feather, report)
@@ -161,10 +191,12 @@ def _warn_that_nothing_is_refined(options: RefinementOptions) -> None:
 
 
 @contextlib.contextmanager
-def _eval_mode(network: LatentInpainter) -> Iterator[None]:
+def _eval_mode(network: Inpainter) -> Iterator[None]:
     """Eval mode: BatchNorm neither uses nor changes batch statistics. The modes before are restored."""
-    modes = [(module, module.training) for module in network.modules()]
-    network.eval()
+    modules = list(network.modules()) if isinstance(network, nn.Module) else []
+    modes = [(module, module.training) for module in modules]
+    for module in modules:
+        module.training = False
     try:
         yield
     finally:

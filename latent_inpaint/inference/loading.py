@@ -1,20 +1,22 @@
-"""`latent_inpaint.load`: a network from whatever holds one. No file can make it run code."""
+"""A model from whatever holds one. No file can make it run code."""
 
 from __future__ import annotations
 
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import nn
 
 from latent_inpaint.importers import containers, lama
-from latent_inpaint.inference.device import pick_device, pick_precision, remember_dtype
-from latent_inpaint.models import LatentInpainter
+from latent_inpaint.models.inpainter import Inpainter
 from latent_inpaint.models.storage import (
     DESCRIPTION_NAME,
     WEIGHTS_NAME,
     build_with_weights,
     load_model,
+    read_card,
 )
 
 BOX = Path(__file__).parent / "box"
@@ -25,31 +27,16 @@ ACCEPTED = (
 )
 
 
-def load(
-    source: str | Path | None = None, device: str | torch.device = "auto", precision: str = "auto"
-) -> LatentInpainter:
-    """A network ready for inference, in eval mode, with `inpaint(image, mask)` as a method.
+def read_model(source: str | Path | None) -> tuple[Any, dict[str, Any]]:
+    """An inpainter, a module on the CPU in eval mode, and its card: where its weights come from.
 
     Args:
-        source: a model folder, a run's folder or checkpoint, a LaMa folder or zip, LaMa's TorchScript file,
-            or `hf://owner/name`; None is the small network that comes with the package.
-        device: `auto` (CUDA, else MPS, else CPU), `cpu`, `cuda`, `cuda:1`, `mps`.
-        precision: what `inpaint` computes in with this network: `auto`, `float32` or `bfloat16`. Calls of
-            the network itself are not affected.
+        source: see `latent_inpaint.load`.
 
     Raises:
         FileNotFoundError: nothing is there.
         ValueError: what is there is no inpainting network, is damaged, or would run code.
     """
-    place = pick_device(device)
-    model = _read(source)
-    dtype = pick_precision(precision, place, model)
-    model = model.to(place).eval().requires_grad_(False)
-    remember_dtype(model, dtype)
-    return model
-
-
-def _read(source: str | Path | None) -> LatentInpainter:
     if source is None:
         if not (BOX / WEIGHTS_NAME).is_file():
             raise FileNotFoundError(
@@ -68,16 +55,16 @@ def _read(source: str | Path | None) -> LatentInpainter:
     return _read_file(path)
 
 
-def _read_folder(folder: Path) -> LatentInpainter:
+def _read_folder(folder: Path) -> tuple[Any, dict[str, Any]]:
     for place in (folder, folder / "model"):
         if (place / DESCRIPTION_NAME).is_file() or (place / WEIGHTS_NAME).is_file():
-            return _checked(load_model(place), place)
+            return _checked(load_model(place), place), read_card(place)
     if lama.is_lama_directory(folder):
-        return lama.load_generator(folder)
+        return lama.load_generator(folder), {}
     raise FileNotFoundError(f"{folder}: no network in this folder; expected {ACCEPTED}")
 
 
-def _read_file(path: Path) -> LatentInpainter:
+def _read_file(path: Path) -> tuple[Any, dict[str, Any]]:
     if path.name in (DESCRIPTION_NAME, WEIGHTS_NAME):
         return _read_folder(path.parent)
     if path.suffix == ".safetensors":
@@ -87,15 +74,16 @@ def _read_file(path: Path) -> LatentInpainter:
     if zipfile.is_zipfile(path):
         try:
             if containers.is_lama_zip(path):
-                return containers.load_lama_zip(path)
+                return containers.load_lama_zip(path), {}
             if containers.is_torchscript(path):
-                return lama.generator_from_state(containers.read_torchscript_state(path), str(path))
+                state = containers.read_torchscript_state(path)
+                return lama.generator_from_state(state, str(path)), {}
         except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:
             raise ValueError(f"{path}: damaged zip file: {error}") from error
     return _read_checkpoint(path)
 
 
-def _read_checkpoint(path: Path) -> LatentInpainter:
+def _read_checkpoint(path: Path) -> tuple[Any, dict[str, Any]]:
     checkpoint = lama.read_lama_checkpoint(path)
     state = checkpoint.get("state_dict")
     description = checkpoint.get("model_description")
@@ -105,17 +93,17 @@ def _read_checkpoint(path: Path) -> LatentInpainter:
             for name, tensor in state.items()
             if isinstance(name, str) and name.startswith("model.") and isinstance(tensor, torch.Tensor)
         }
-        return _checked(build_with_weights(description, weights, str(path)), path)
+        return _checked(build_with_weights(description, weights, str(path)), path), {}
     if isinstance(state, dict) and lama.generator_prefix(state) is not None:
-        return lama.generator_from_state(state, str(path))
+        return lama.generator_from_state(state, str(path)), {}
     raise ValueError(
         f"{path}: a checkpoint, but not of an inpainting network of ours or of LaMa; expected {ACCEPTED}"
     )
 
 
-def _checked(model: torch.nn.Module, source: Path) -> LatentInpainter:
-    if not isinstance(model, LatentInpainter):
+def _checked(model: nn.Module, source: Path) -> nn.Module:
+    if not isinstance(model, Inpainter):
         raise ValueError(
-            f"{source}: holds a {type(model).__name__}; an inpainting network (LatentInpainter) is expected"
+            f"{source}: holds a {type(model).__name__}, not an inpainter, called as model(image, mask)"
         )
-    return model
+    return model.eval()

@@ -12,7 +12,7 @@ import torch
 from latent_inpaint.inference.canvas import Box
 from latent_inpaint.inference.windows import latent_grid
 from latent_inpaint.models.ffc import FFCResidualBlock
-from latent_inpaint.models.inpainter import LatentInpainter
+from latent_inpaint.models.inpainter import Inpainter, LatentModel
 
 UNITS = {"": 1, "b": 1, "k": 2**10, "kib": 2**10, "m": 2**20, "mib": 2**20, "g": 2**30, "gib": 2**30}
 UNITS |= {"kb": 10**3, "mb": 10**6, "gb": 10**9}
@@ -36,17 +36,20 @@ class Budget:
 
     n_bytes: float = math.inf
 
-    def window_pixels(self, network: LatentInpainter) -> float:
+    def window_pixels(self, network: LatentModel) -> float:
         """Pixels that encoder or decoder may see at once."""
         per_pixel = 4 * (_PER_PIXEL + _PER_PIXEL_AND_WIDTH * network.encoder.stage_channels[0])
         smallest = (4 * network.down_factor) ** 2
         return max(smallest, min(LARGEST_WINDOW, self.n_bytes * _SHARE_OF_WINDOWS) / per_pixel)
 
-    def n_halvings(self, network: LatentInpainter, box: Box) -> int:
+    def n_halvings(self, network: Inpainter, box: Box) -> int:
         """How often a crop must be halved so that the refiner, which sees it in one piece, fits.
 
-        No side gets shorter than two latent positions: that saves nothing, see `latent_grid`.
+        No side gets shorter than two latent positions: that saves nothing, see `latent_grid`. What an
+        inpainter without a latent needs is not known.
         """
+        if not isinstance(network, LatentModel):
+            return 0
         needed = 4 * _PER_LATENT_VALUE * network.encoder.latent_channels * latent_grid(network, box).area
         excess = needed / (self.n_bytes * (1 - _SHARE_OF_WINDOWS))
         wanted = math.ceil(math.log2(excess) / 2) if excess > 0 else 0
@@ -54,7 +57,7 @@ class Budget:
         possible = math.floor(math.log2(shorter / (2 * network.down_factor)))
         return max(0, min(wanted, possible))
 
-    def refinable_positions(self, network: LatentInpainter) -> float:
+    def refinable_positions(self, network: LatentModel) -> float:
         """Latent positions that may be optimised at once, their gradients included."""
         n_blocks = sum(isinstance(module, FFCResidualBlock) for module in network.refiner.modules())
         per_value = _GRADIENTS_PER_LATENT_VALUE + _GRADIENTS_PER_LATENT_VALUE_AND_BLOCK * n_blocks

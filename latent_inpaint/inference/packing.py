@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from latent_inpaint.files import read_json, write_text
-from latent_inpaint.inference.loading import BOX, load
+from latent_inpaint.inference.loading import BOX, read_model
 from latent_inpaint.markdown import markdown_table
-from latent_inpaint.models.inpainter import LatentInpainter
-from latent_inpaint.models.storage import DESCRIPTION_NAME, WEIGHTS_NAME, save_model
+from latent_inpaint.models.storage import WEIGHTS_NAME, save_model
 
 CARD_FIELDS = ("data", "command", "commit", "metrics", "limits")
 CARD_NAME = "README.md"
@@ -24,7 +25,7 @@ LIMITS = (
 )
 
 
-def save_half(model: LatentInpainter, directory: str | Path, card: Mapping[str, Any] | None = None) -> Path:
+def save_half(model: nn.Module, directory: str | Path, card: Mapping[str, Any] | None = None) -> Path:
     """Write a network like `save_model`, its weights in float16; `load` makes them float32 again.
 
     Raises:
@@ -69,17 +70,12 @@ def make_box(
         "metrics": _metrics(rows),
         "limits": limits or LIMITS.format(size=trained["size"]),
     }
-    folder = save_half(load(run, "cpu", "float32"), folder, card)
+    folder = save_half(read_model(run)[0], folder, card)
     n_bytes = (folder / WEIGHTS_NAME).stat().st_size
     if n_bytes > MAX_MIB * 2**20:
         raise ValueError(f"{folder / WEIGHTS_NAME}: {n_bytes / 2**20:.1f} MiB, more than {MAX_MIB}")
     write_text(folder / CARD_NAME, _as_markdown(card, n_bytes))
     return folder
-
-
-def read_card(folder: str | Path = BOX) -> dict[str, Any]:
-    """The card in a model folder's `model.json`."""
-    return read_json(Path(folder) / DESCRIPTION_NAME)["card"]
 
 
 def _read_rows(path: Path) -> list[dict[str, Any]]:

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
 
-from latent_inpaint.inference.canvas import open_canvas
-from latent_inpaint.inference.device import PRECISIONS, chosen_dtype
-from latent_inpaint.inference.fill import FillOptions, fill
-from latent_inpaint.inference.loading import load
-from latent_inpaint.inference.mask import THRESHOLD, check_mask_options, read_hole, warn_about
+from latent_inpaint.inference.fill import FillOptions
+from latent_inpaint.inference.mask import THRESHOLD, check_mask_options
 from latent_inpaint.inference.memory import budget_for
-from latent_inpaint.inference.progress import Progress, as_progress
+from latent_inpaint.inference.pipeline import Pipeline, load
+from latent_inpaint.inference.progress import Progress
 from latent_inpaint.inference.refinement import RefinementOptions
-from latent_inpaint.models.inpainter import LatentInpainter
+from latent_inpaint.models.inpainter import Inpainter
 
 
 def inpaint(
     image: Any,
     mask: Any,
-    model: LatentInpainter | str | Path | None = None,
+    model: Pipeline | Inpainter | str | Path | None = None,
+    samples: int = 1,
+    seed: int = 0,
+    steps: int | None = None,
     *,
     threshold: float = THRESHOLD,
     invert_mask: bool = False,
@@ -49,7 +47,10 @@ def inpaint(
         mask: the hole, of the (upright) picture's height and width: True, 128 or more of 255, or > 0.5
             marks a pixel to be invented; see `latent_inpaint.inference.mask`. For several pictures as many
             masks.
-        model: what `load` returns, or what it takes; None is the network that comes with the package.
+        model: what `load` returns or takes, or any inpainter; None is the network in the package.
+        samples: fills to draw, of a model that draws (`model.multiple`); above 1, a list of them is returned.
+        seed: sample i of a picture depends on it and on i alone, not on what else is repaired or where.
+        steps: network calls of a sampler; None is the sampler's own number.
         threshold: smallest value of the mask, of 255, that marks the hole.
         invert_mask: the mask marks what is known instead.
         resize_mask: accept a mask of another size and scale it.
@@ -67,37 +68,34 @@ def inpaint(
         progress: show a progress bar, or a function called with (stage, done, total).
 
     Returns:
-        The same kind, size and type as `image`; PIL images upright, with an EXIF that says so.
+        The same kind, size and type as `image`; PIL images upright, with an EXIF that says so. With `samples`
+        above 1 a list of that many.
 
     Raises:
         TypeError: an image or mask of another kind.
-        ValueError: sizes that differ, or shapes, types or options that are not accepted.
+        ValueError: sizes that differ, or shapes, types or options that are not accepted, or that the model
+            has no use for.
         MemoryError: there is not enough memory; the message says which setting to try.
     """
-    network = model if isinstance(model, LatentInpainter) else _load_once(model)
-    device = next(network.parameters()).device
-    options = FillOptions(
+    pipeline = model if isinstance(model, Pipeline) else _pipeline_of(model)
+    return pipeline.inpaint(
+        image,
+        mask,
+        samples,
+        seed,
+        steps,
+        threshold=threshold,
+        invert_mask=invert_mask,
+        resize_mask=resize_mask,
+        dilate=dilate,
         region_of_interest=region_of_interest,
         context=context,
         feather=feather,
-        refine=isinstance(refine, RefinementOptions) or refine,
-        refinement=refine if isinstance(refine, RefinementOptions) else RefinementOptions(),
-        budget=budget_for(device, memory_budget),
-        dtype=chosen_dtype(network) if precision is None else _dtype(precision),
-        progress=as_progress(progress),
+        refine=refine,
+        memory_budget=memory_budget,
+        precision=precision,
+        progress=progress,
     )
-
-    def repair(picture: Any, its_mask: Any) -> Any:
-        canvas, restore = open_canvas(picture)
-        hole = read_hole(its_mask, canvas.size, threshold, invert_mask, resize_mask, dilate)
-        warn_about(hole, stacklevel=4)
-        if hole.any():
-            fill(canvas, hole, network, options)
-        return restore(canvas)
-
-    if _is_several(image):
-        return _repair_each(repair, image, mask)
-    return repair(image, mask)
 
 
 def check_options(
@@ -117,26 +115,10 @@ def check_options(
     FillOptions(context=context, feather=feather, budget=budget_for(torch.device("cpu"), memory_budget))
 
 
+def _pipeline_of(model: Inpainter | str | Path | None) -> Pipeline:
+    return _load_once(model) if model is None or isinstance(model, (str, Path)) else Pipeline(model)
+
+
 @lru_cache(maxsize=1)
-def _load_once(source: str | Path | None) -> LatentInpainter:
+def _load_once(source: str | Path | None) -> Pipeline:
     return load(source)
-
-
-def _dtype(precision: str) -> torch.dtype:
-    if precision not in PRECISIONS:
-        raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
-    return PRECISIONS[precision]
-
-
-def _is_several(image: Any) -> bool:
-    return isinstance(image, (list, tuple)) or (isinstance(image, (np.ndarray, Tensor)) and image.ndim == 4)
-
-
-def _repair_each(repair: Any, images: Any, masks: Sequence[Any]) -> Any:
-    if not isinstance(masks, (list, tuple, np.ndarray, Tensor)) or len(masks) != len(images):
-        count = len(masks) if hasattr(masks, "__len__") else type(masks).__name__
-        raise ValueError(f"mask: as many masks as pictures are expected, {len(images)}, got {count}")
-    results = [repair(image, mask) for image, mask in zip(images, masks)]
-    if isinstance(images, Tensor):
-        return torch.stack(results)
-    return np.stack(results) if isinstance(images, np.ndarray) else results

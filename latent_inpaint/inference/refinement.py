@@ -17,11 +17,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from latent_inpaint.inference.canvas import Box, Canvas, Pixels
+from latent_inpaint.inference.device import device_of
 from latent_inpaint.inference.pyramid import halve, halve_hole
 from latent_inpaint.inference.seam import feather_seam
-from latent_inpaint.inference.windows import split
+from latent_inpaint.inference.windows import mask_of, split
 from latent_inpaint.models.geometry import pad_to_multiple
-from latent_inpaint.models.inpainter import LatentInpainter
+from latent_inpaint.models.inpainter import LatentModel
 
 ERODED_BY = 15
 """Diameter in pixels of the ellipse by which the hole is eroded where scales are compared."""
@@ -66,7 +67,7 @@ class RefinementOptions:
 
 
 def refine_level(
-    network: LatentInpainter,
+    network: LatentModel,
     canvas: Canvas,
     hole: Pixels,
     lower: Canvas,
@@ -108,7 +109,7 @@ def refine_level(
 
 
 def _refine_tile(
-    network: LatentInpainter,
+    network: LatentModel,
     canvas: Canvas,
     hole: Pixels,
     box: Box,
@@ -116,25 +117,27 @@ def _refine_tile(
     options: RefinementOptions,
     report: Callable[[int], None],
 ) -> Tensor:
-    device = next(network.parameters()).device
+    device = device_of(network)
     image = canvas.read(box).to(device)
     mask = torch.from_numpy(hole[box.slices]).to(device, torch.float32)[None, None]
     target = lower.read_result(Box(*(side // 2 for side in box))).to(device)
     inner = erode(halve_hole(mask))
-    padded = [pad_to_multiple(x, network.down_factor) for x in (image, mask)]
+    padded = mask_of(network, hole, box)
     with torch.no_grad():
-        latent = network.encode_masked(*padded).float()
+        latent = network.encode_masked(pad_to_multiple(image, network.down_factor), padded).float()
     latent.requires_grad_()
     optimizer = torch.optim.Adam([latent], lr=options.learning_rate)
     for done in range(1, options.n_iterations):
         with torch.enable_grad():
-            prediction = network.decode(network.refine(latent))[..., : image.shape[2], : image.shape[3]]
+            prediction = network.decode(network.refine(latent, padded))[
+                ..., : image.shape[2], : image.shape[3]
+            ]
             loss = _mean_l1(prediction, image, 1 - mask) + _mean_l1(halve(prediction), target, inner)
         (latent.grad,) = torch.autograd.grad(loss, latent)
         optimizer.step()
         report(done)
     with torch.no_grad():
-        prediction = network.decode(network.refine(latent))[0, :, : image.shape[2], : image.shape[3]]
+        prediction = network.decode(network.refine(latent, padded))[0, :, : image.shape[2], : image.shape[3]]
     report(options.n_iterations)
     return prediction
 

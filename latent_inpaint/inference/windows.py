@@ -14,8 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from latent_inpaint.inference.canvas import Box, Canvas, Pixels
+from latent_inpaint.inference.device import device_of
 from latent_inpaint.models.geometry import pad_to_multiple
-from latent_inpaint.models.inpainter import LatentInpainter
+from latent_inpaint.models.inpainter import LatentModel
 
 HALO = 2
 """Latent positions on each side of a window that the padding of its convolutions may spoil.
@@ -29,14 +30,14 @@ _SIDE_STEP = 8
 
 
 def encode(
-    network: LatentInpainter, canvas: Canvas, box: Box, hole: Pixels, max_pixels: float = math.inf
+    network: LatentModel, canvas: Canvas, box: Box, hole: Pixels, max_pixels: float = math.inf
 ) -> Tensor:
     """The masked latent of a crop, `[1, C, h, w]`, encoded in windows of about `max_pixels` or less."""
     grid = latent_grid(network, box)
     windows = list(split(grid, max_pixels / network.down_factor**2))
     if len(windows) == 1:
         return _encode_window(network, canvas, box, hole)
-    device = next(network.parameters()).device
+    device = device_of(network)
     latent = torch.empty(1, network.encoder.latent_channels, grid.bottom, grid.right, device=device)
     for window in windows:
         extended = _extend(window, grid, _halo(network.encoder))
@@ -48,7 +49,7 @@ def encode(
 
 
 def decode(
-    network: LatentInpainter,
+    network: LatentModel,
     latent: Tensor,
     box: Box,
     wanted: Pixels,
@@ -88,7 +89,13 @@ def decode(
         yield part, decoded[0, :, kept_rows, kept_columns]
 
 
-def latent_grid(network: LatentInpainter, box: Box) -> Box:
+def mask_of(network: LatentModel, hole: Pixels, box: Box) -> Tensor:
+    """The hole inside `box` as the network takes it, `[1, 1, H, W]`, padded to its multiple."""
+    mask = torch.from_numpy(hole[box.slices]).to(device_of(network), torch.float32)[None, None]
+    return pad_to_multiple(mask, network.down_factor)
+
+
+def latent_grid(network: LatentModel, box: Box) -> Box:
     """All latent positions of a crop; at least two in each direction, as in `pad_to_multiple`."""
     factor = network.down_factor
     sides = [max(2, -(-side // factor)) for side in (box.bottom - box.top, box.right - box.left)]
@@ -108,12 +115,10 @@ def split(box: Box, max_area: float) -> Iterator[Box]:
             yield Box(top, left, min(top + rows, box.bottom), min(left + columns, box.right))
 
 
-def _encode_window(network: LatentInpainter, canvas: Canvas, box: Box, hole: Pixels) -> Tensor:
-    device = next(network.parameters()).device
-    image = canvas.read(box).to(device)
-    mask = torch.from_numpy(hole[box.slices]).to(device, torch.float32)[None, None]
-    factor = network.down_factor
-    return network.encode_masked(pad_to_multiple(image, factor), pad_to_multiple(mask, factor))
+def _encode_window(network: LatentModel, canvas: Canvas, box: Box, hole: Pixels) -> Tensor:
+    device = device_of(network)
+    image = pad_to_multiple(canvas.read(box).to(device), network.down_factor)
+    return network.encode_masked(image, mask_of(network, hole, box))
 
 
 def _needed(wanted: Pixels, grid: Box, factor: int) -> Box:

@@ -16,13 +16,11 @@ from latent_inpaint.models.refiners.base import Condition, Refiner
 
 @runtime_checkable
 class Inpainter(Protocol):
-    """Anything that fills holes: evaluation, the page, export and the service ask for nothing more.
+    """Anything that fills holes: evaluation, the page, export and the service ask for nothing more."""
 
-    Attributes:
-        multiple: whether it draws, so that another generator gives another fill.
-    """
-
-    multiple: bool
+    @property
+    def multiple(self) -> bool:
+        """Whether it draws, so that another generator gives another fill."""
 
     def __call__(self, image: Tensor, mask: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Prediction `[B, 3, H, W]` in [0, 1] for the whole picture; `composite` gives the repaired one.
@@ -37,6 +35,18 @@ class Inpainter(Protocol):
 @runtime_checkable
 class LatentModel(Inpainter, Protocol):
     """An inpainter whose latent can be reached: it fills in windows and can be refined at inference."""
+
+    @property
+    def encoder(self) -> Any:
+        """A module with `latent_channels`, and `stage_channels`, its widths, finest first."""
+
+    @property
+    def refiner(self) -> Any:
+        """The module that repairs the latent."""
+
+    @property
+    def decoder(self) -> Any:
+        """The module that makes a picture of it."""
 
     @property
     def down_factor(self) -> int:
@@ -67,6 +77,11 @@ def composite(image: Tensor, mask: Tensor, prediction: Tensor) -> Tensor:
         prediction: `[B, 3, H, W]` in [0, 1].
     """
     return torch.where(mask > 0.5, prediction.to(image.dtype), image)
+
+
+def draws(model: object) -> bool:
+    """Whether a model says that another generator gives another fill; one that says nothing is a function."""
+    return bool(getattr(model, "multiple", False))
 
 
 @part
@@ -172,9 +187,3 @@ class LatentInpainter(nn.Module):
         masked_latent = self.encode_masked(padded_image, padded_mask)
         prediction = self.decode(self.refine(masked_latent, padded_mask, generator, steps))
         return prediction[..., :height, :width]
-
-    def inpaint(self, image: Any, mask: Any, **options: Any) -> Any:
-        """Repair a picture or several, of any size: `latent_inpaint.inpaint` with this network."""
-        from latent_inpaint.inference.picture import inpaint
-
-        return inpaint(image, mask, self, **options)

@@ -66,6 +66,11 @@ def load_model(directory: str | Path) -> nn.Module:
     return build_with_weights(description, weights, str(directory / WEIGHTS_NAME)).eval()
 
 
+def read_card(directory: str | Path) -> dict[str, Any]:
+    """What `save_model` was told of where a model's weights come from."""
+    return dict(_read_description(Path(directory) / DESCRIPTION_NAME).get("card") or {})
+
+
 def build_with_weights(description: dict[str, Any], weights: Mapping[str, Tensor], source: str) -> nn.Module:
     """The network of a description, with `weights`, which also limit how large it may be.
 

@@ -12,9 +12,8 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
-from latent_inpaint.inference.device import chosen_dtype
 from latent_inpaint.inference.files import read_picture
-from latent_inpaint.models.inpainter import LatentInpainter
+from latent_inpaint.inference.pipeline import Pipeline
 from latent_inpaint.pictures.opening import MAX_PIXELS
 from latent_inpaint.web.pictures import MAX_UPLOAD_MIB, preview, repair
 
@@ -28,7 +27,7 @@ painted over stays as it is. Files up to {MAX_UPLOAD_MIB} MiB and {MAX_PIXELS / 
 pictures are shown reduced, the download has their full size."""
 
 
-def build_page(models: Mapping[str, LatentInpainter], folder: str | Path) -> gr.Blocks:
+def build_page(models: Mapping[str, Pipeline], folder: str | Path) -> gr.Blocks:
     """The page as gradio's blocks.
 
     Args:
@@ -105,7 +104,7 @@ def _repair(
     upload: str | None,
     painting: Mapping[str, Any] | None,
     name: str,
-    model: LatentInpainter,
+    model: Pipeline,
     refine: bool,
     folder: str | Path,
     bar: gr.Progress,
@@ -116,8 +115,7 @@ def _repair(
             raise ValueError("open a picture first")
         report = lambda stage, done, total: bar((done, total), desc=stage)  # noqa: E731
         done = repair(upload, painting["layers"], model, folder, refine, report)
-    where = f"{next(model.parameters()).device} in {str(chosen_dtype(model)).removeprefix('torch.')}"
-    text = f"{name}: {time.perf_counter() - start:.1f} s on {where}"
+    text = f"{name}: {time.perf_counter() - start:.1f} s on {model.place}"
     return (done.before, done.after), gr.DownloadButton(value=done.path, interactive=True), text
 
 

@@ -11,9 +11,8 @@ import numpy as np
 from PIL import Image
 
 from latent_inpaint.inference.files import read_picture, write_picture
-from latent_inpaint.inference.picture import inpaint
+from latent_inpaint.inference.pipeline import Pipeline
 from latent_inpaint.inference.progress import Progress, silent
-from latent_inpaint.models.inpainter import LatentInpainter
 from latent_inpaint.pictures.opening import FORMATS, MAX_PIXELS
 
 MAX_UPLOAD_MIB = 100
@@ -61,7 +60,7 @@ def painted_hole(layers: Sequence[Image.Image], size: tuple[int, int]) -> Image.
 def repair(
     upload: str | Path,
     layers: Sequence[Image.Image],
-    model: LatentInpainter,
+    model: Pipeline,
     folder: str | Path,
     refine: bool = False,
     progress: Progress = silent,
@@ -82,7 +81,7 @@ def repair(
     """
     picture = read_picture(upload)
     hole = painted_hole(layers, picture.size)
-    result = inpaint(picture, hole, model, refine=refine or None, progress=progress)
+    result = model.inpaint(picture, hole, refine=refine or None, progress=progress)
     path = Path(tempfile.mkdtemp(dir=folder)) / f"{Path(upload).stem}-repaired.png"
     write_picture(result, path)
     return Repaired(preview(picture), preview(result), path)

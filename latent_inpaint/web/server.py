@@ -11,14 +11,14 @@ from importlib.util import find_spec
 from typing import Any
 
 from latent_inpaint.extras import how_to_install
-from latent_inpaint.models.inpainter import LatentInpainter
+from latent_inpaint.inference.pipeline import Pipeline
 from latent_inpaint.web.guard import Guard
 from latent_inpaint.web.pictures import MAX_UPLOAD_MIB, limit_pillow
 
 HOST, PORT = "127.0.0.1", 7860
 
 
-def serve(models: Mapping[str, LatentInpainter], host: str = HOST, port: int = PORT) -> None:
+def serve(models: Mapping[str, Pipeline], host: str = HOST, port: int = PORT) -> None:
     """Serve the page until Ctrl-C. Its files lie in a temporary folder of its own, which is then removed.
 
     Args:
@@ -78,7 +78,7 @@ def _listen(host: str, port: int) -> socket.socket:
         raise OSError(f"{host}:{port}: {error.strerror}; --port takes another") from error
 
 
-def _server(models: Mapping[str, LatentInpainter], host: str, folder: str) -> Any:
+def _server(models: Mapping[str, Pipeline], host: str, folder: str) -> Any:
     import gradio
     import uvicorn
     from fastapi import FastAPI

@@ -76,7 +76,7 @@ def features(options: argparse.Namespace) -> None:
 
 
 def _model(options: argparse.Namespace) -> LatentInpainter:
-    model = latent_inpaint.load(options.model, device="cpu", precision="float32")
+    model = latent_inpaint.load(options.model, device="cpu", precision="float32").model
     if options.size < 1 or options.size % model.down_factor:
         raise ValueError(f"--size must be a multiple of {model.down_factor}, got {options.size}")
     return model

@@ -16,8 +16,8 @@ from safetensors.torch import load_file
 import latent_inpaint
 from latent_inpaint.cli import main
 from latent_inpaint.inference.loading import BOX
-from latent_inpaint.inference.packing import CARD_FIELDS, CARD_NAME, MAX_MIB, make_box, read_card, save_half
-from latent_inpaint.models.storage import save_model
+from latent_inpaint.inference.packing import CARD_FIELDS, CARD_NAME, MAX_MIB, make_box, save_half
+from latent_inpaint.models.storage import read_card, save_model
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,12 +41,12 @@ def test_it_is_small_float16_on_the_disk_and_float32_in_memory():
     assert sum(path.stat().st_size for path in BOX.iterdir()) <= MAX_MIB * 2**20
     kinds = {value.dtype for value in load_file(BOX / "model.safetensors").values()}
     assert torch.float16 in kinds and not kinds & {torch.float32, torch.float64}
-    model = latent_inpaint.load(device="cpu")
+    model = latent_inpaint.load(device="cpu").model
     assert {value.dtype for value in model.parameters()} == {torch.float32} and not model.training
 
 
 def test_its_card_says_where_it_comes_from():
-    card, text = read_card(), (BOX / CARD_NAME).read_text()
+    card, text = read_card(BOX), (BOX / CARD_NAME).read_text()
     assert set(card) == set(CARD_FIELDS) and all(card.values())
     for field in CARD_FIELDS:
         assert f"## {field.capitalize()}\n" in text

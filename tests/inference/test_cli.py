@@ -211,7 +211,7 @@ def test_a_network_of_the_page_that_is_not_there(monkeypatch, capsys):
 def test_conversion_writes_our_own_format(tmp_path, capsys):
     lama = ROOT / "tests" / "fixtures" / "lama_tiny"
     assert main(["convert", f"--model={lama}", f"--output={tmp_path / 'converted'}", "--device=cpu"]) == 0
-    original, converted = latent_inpaint.load(lama), latent_inpaint.load(tmp_path / "converted")
+    original, converted = latent_inpaint.load(lama).model, latent_inpaint.load(tmp_path / "converted").model
     state = original.state_dict()
     assert all(torch.equal(value, state[name]) for name, value in converted.state_dict().items())
 

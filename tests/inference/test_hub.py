@@ -28,7 +28,7 @@ def offline_cache(tmp_path, monkeypatch, network):
 
 
 def test_a_network_is_loaded_by_its_name(offline_cache, network):
-    model = latent_inpaint.load("hf://owner/name", "cpu")
+    model = latent_inpaint.load("hf://owner/name", "cpu").model
     state = network.state_dict()
     assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
 

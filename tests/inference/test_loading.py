@@ -8,7 +8,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 import latent_inpaint
-from latent_inpaint.inference.device import chosen_dtype, pick_device, pick_precision
+from latent_inpaint.inference.device import pick_device, pick_precision
 from latent_inpaint.models import Autoencoder, Decoder, Encoder, FFCRefiner, LatentInpainter, Unguided
 from latent_inpaint.models.parts import describe
 from latent_inpaint.models.storage import save_model
@@ -16,7 +16,8 @@ from latent_inpaint.models.storage import save_model
 LAMA_TINY = Path(__file__).parents[1] / "fixtures" / "lama_tiny"
 
 
-def assert_same(model: LatentInpainter, network: LatentInpainter) -> None:
+def assert_same(pipeline: latent_inpaint.Pipeline, network: LatentInpainter) -> None:
+    model = pipeline.model
     state = network.state_dict()
     assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
     assert not any(module.training for module in model.modules())
@@ -49,8 +50,8 @@ def test_a_lama_directory_and_zip(tmp_path):
     with zipfile.ZipFile(tmp_path / "lama.zip", "w") as archive:
         for name in ("config.yaml", "best.ckpt"):
             archive.write(LAMA_TINY / name, name)
-    assert_same(latent_inpaint.load(tmp_path / "lama.zip"), model)
-    assert_same(latent_inpaint.load(LAMA_TINY / "best.ckpt"), model)
+    assert_same(latent_inpaint.load(tmp_path / "lama.zip"), model.model)
+    assert_same(latent_inpaint.load(LAMA_TINY / "best.ckpt"), model.model)
 
 
 def test_weights_in_half_precision_are_read_as_float32(tmp_path, network):
@@ -60,7 +61,7 @@ def test_weights_in_half_precision_are_read_as_float32(tmp_path, network):
         {k: v.half() if v.is_floating_point() else v for k, v in weights.items()},
         tmp_path / "model.safetensors",
     )
-    model = latent_inpaint.load(tmp_path)
+    model = latent_inpaint.load(tmp_path).model
     assert {p.dtype for p in model.parameters()} == {torch.float32}
     torch.testing.assert_close(
         model.encoder.stem.conv.weight, network.encoder.stem.conv.weight, atol=1e-3, rtol=0
@@ -163,10 +164,10 @@ def test_a_device_that_is_not_there():
 
 def test_precision_is_chosen_at_loading(tmp_path, network):
     save_model(network, tmp_path)
-    assert chosen_dtype(latent_inpaint.load(tmp_path, "cpu", "bf16")) is torch.bfloat16
-    assert chosen_dtype(latent_inpaint.load(tmp_path, "cpu", "float32")) is torch.float32
-    assert chosen_dtype(network) is torch.float32
-    with pytest.raises(ValueError, match="precision must be auto"):
+    assert latent_inpaint.load(tmp_path, "cpu", "bf16").dtype is torch.bfloat16
+    assert latent_inpaint.load(tmp_path, "cpu", "float32").place == "cpu in float32"
+    assert latent_inpaint.Pipeline(network).dtype is torch.float32
+    with pytest.raises(ValueError, match="precision must be one of float32"):
         latent_inpaint.load(tmp_path, "cpu", "int8")
 
 

@@ -121,13 +121,13 @@ def test_inpaint_is_a_method_of_what_load_gives(tmp_path, network, image, hole):
     assert model.inpaint(Image.fromarray(image), hole).tobytes() == expected.tobytes()
     inverted = model.inpaint(image, ~hole, invert_mask=True)
     np.testing.assert_array_equal(inverted, expected)
-    assert isinstance(model, LatentInpainter)
+    assert isinstance(model, latent_inpaint.Pipeline) and isinstance(model.model, LatentInpainter)
 
 
 def test_what_load_gives_can_be_saved_and_copied(tmp_path, network, image, hole):
     model = latent_inpaint.load(save_model(network, tmp_path / "model"), "cpu", "float32")
     expected = model.inpaint(image, hole)
-    again = latent_inpaint.load(save_model(model, tmp_path / "again"), "cpu", "float32")
+    again = latent_inpaint.load(save_model(model.model, tmp_path / "again"), "cpu", "float32")
     np.testing.assert_array_equal(again.inpaint(image, hole), expected)
     np.testing.assert_array_equal(copy.deepcopy(model).inpaint(image, hole), expected)
 

@@ -151,7 +151,9 @@ def test_gradients_leave_the_network_alone(network, level):
 @pytest.mark.parametrize("source", ["ours", "imported"])
 def test_refine_is_an_option_of_inpaint(network, rng, source):
     if source == "imported":
-        network = latent_inpaint.load(Path(__file__).parents[1] / "fixtures" / "lama_tiny", "cpu", "float32")
+        network = latent_inpaint.load(
+            Path(__file__).parents[1] / "fixtures" / "lama_tiny", "cpu", "float32"
+        ).model
     image = rng.integers(0, 256, (150, 160, 3), dtype=np.uint8)
     hole = np.zeros((150, 160), bool)
     hole[20:120, 20:130] = True

@@ -161,7 +161,7 @@ def test_a_run_trains_evaluates_saves_and_loads(case, compose, monkeypatch):
     if name != "kl":
         monkeypatch.setattr("latent_inpaint.training.run.evaluate", lambda *_: None)
     run = train(compose("latent_lpl", *settings, "data.size=64"))
-    model = latent_inpaint.load(run)
+    model = latent_inpaint.load(run).model
     assert model.refiner.enter.weight.shape[:2] == (8, encoder.latent_channels)
     weights = network_weights(run / "checkpoints" / "last.ckpt")
     for key, tensor in encoder.state_dict().items():

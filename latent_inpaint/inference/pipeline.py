@@ -1,0 +1,204 @@
+"""`latent_inpaint.load`, and the pipeline that it gives: a model ready to repair pictures of every kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from latent_inpaint.inference.canvas import open_canvas
+from latent_inpaint.inference.device import device_of, pick_device, pick_precision, precision_named
+from latent_inpaint.inference.fill import FillOptions, fill
+from latent_inpaint.inference.loading import read_model
+from latent_inpaint.inference.mask import THRESHOLD, read_hole, warn_about
+from latent_inpaint.inference.memory import budget_for
+from latent_inpaint.inference.progress import Progress, as_progress
+from latent_inpaint.inference.refinement import RefinementOptions
+from latent_inpaint.models.inpainter import Inpainter, LatentModel, draws
+from latent_inpaint.models.seeds import generator_for
+
+
+class Pipeline:
+    """A model, and in which precision it repairs pictures. Called, it is an inpainter as its model is.
+
+    Args:
+        model: any `Inpainter`: a network of ours, a classical method, a pipeline of another library.
+        dtype: type in which its convolutions compute in `inpaint`.
+        card: JSON values: what is known of where the weights come from.
+
+    Raises:
+        TypeError: a model that cannot be called.
+    """
+
+    def __init__(
+        self,
+        model: Inpainter,
+        dtype: torch.dtype = torch.float32,
+        card: Mapping[str, Any] | None = None,
+    ) -> None:
+        if not callable(model):
+            raise TypeError(f"model must be called as model(image, mask), got {type(model).__name__}")
+        self.model: Any = model  # networks have more than an Inpainter
+        self.dtype = dtype
+        self.card = dict(card or {})
+
+    def __repr__(self) -> str:
+        return f"Pipeline({type(self.model).__name__} on {self.place})"
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model computes."""
+        return device_of(self.model)
+
+    @property
+    def place(self) -> str:
+        """Device and precision, such as `cpu in float32`."""
+        return f"{self.device} in {str(self.dtype).removeprefix('torch.')}"
+
+    @property
+    def multiple(self) -> bool:
+        """Whether the model draws, so that it has several fills for a hole."""
+        return draws(self.model)
+
+    def __call__(self, image: Tensor, mask: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """The model's prediction, `[B, 3, H, W]` in [0, 1], in float32, on the image's device.
+
+        Args:
+            image: `[B, 3, H, W]` in [0, 1].
+            mask: `[B, 1, H, W]` in {0, 1}, 1 = hole.
+            generator: source of everything random, for a model that draws.
+
+        Raises:
+            TypeError: pictures of another kind, which `inpaint` takes.
+        """
+        if not (isinstance(image, Tensor) and isinstance(mask, Tensor)):
+            kinds = f"{type(image).__name__} and {type(mask).__name__}"
+            raise TypeError(f"image, mask: tensors are expected, got {kinds}; `inpaint` takes every picture")
+        drawn = {} if generator is None else {"generator": generator}
+        return self.model(image.to(self.device), mask.to(self.device), **drawn).to(image.device)
+
+    def inpaint(
+        self,
+        image: Any,
+        mask: Any,
+        samples: int = 1,
+        seed: int = 0,
+        steps: int | None = None,
+        *,
+        threshold: float = THRESHOLD,
+        invert_mask: bool = False,
+        resize_mask: bool = False,
+        dilate: int = 0,
+        region_of_interest: bool = True,
+        context: int | None = None,
+        feather: int | None = None,
+        refine: bool | RefinementOptions | None = None,
+        memory_budget: int | float | str | None = None,
+        precision: str | None = None,
+        progress: bool | Progress = False,
+    ) -> Any:
+        """Repair the hole of a picture; every known pixel comes back bit for bit.
+
+        Args:
+            image: a picture, or several; see `latent_inpaint.inpaint`, also for all that follows.
+            mask: its hole.
+            samples: fills to draw; above 1, a list of them is returned.
+            seed: of a model that draws; picture and sample i are the same for the same seed.
+            steps: network calls of a sampler.
+            threshold: of the mask.
+            invert_mask: of the mask.
+            resize_mask: of the mask.
+            dilate: of the mask.
+            region_of_interest: crops or the whole picture.
+            context: of crops.
+            feather: of the seam.
+            refine: optimise the latent.
+            memory_budget: of activations.
+            precision: None is this pipeline's.
+            progress: how to report.
+        """
+        self._check_asked(samples, steps, memory_budget)
+        options = FillOptions(
+            region_of_interest=region_of_interest,
+            context=context,
+            feather=feather,
+            refine=isinstance(refine, RefinementOptions) or refine,
+            refinement=refine if isinstance(refine, RefinementOptions) else RefinementOptions(),
+            budget=budget_for(self.device, memory_budget),
+            dtype=self.dtype if precision is None else precision_named(precision),
+            progress=as_progress(progress),
+            steps=steps,
+        )
+
+        def repair(picture: Any, its_mask: Any) -> list[Any]:
+            """The samples of one picture; each depends on the seed and its number alone."""
+            results = []
+            for sample in range(samples):
+                canvas, restore = open_canvas(picture)
+                if sample == 0:
+                    hole = read_hole(its_mask, canvas.size, threshold, invert_mask, resize_mask, dilate)
+                    warn_about(hole, stacklevel=5)
+                if hole.any():
+                    generator = generator_for(seed, sample) if self.multiple else None
+                    fill(canvas, hole, self.model, replace(options, generator=generator))
+                results.append(restore(canvas))
+            return results
+
+        several = _is_several(image)
+        results = _repair_each(repair, image, mask, samples) if several else repair(image, mask)
+        return results if samples > 1 else results[0]
+
+    def _check_asked(self, samples: int, steps: int | None, memory_budget: object) -> None:
+        name = type(self.model).__name__
+        for argument, value in (("samples", samples), ("steps", steps)):
+            if value is not None and value < 1:
+                raise ValueError(f"{argument} must be at least 1, got {value}")
+        if samples > 1 and not self.multiple:
+            raise ValueError(f"samples: {name} is a function with one fill for a hole, got {samples}")
+        if steps is not None and not (self.multiple and isinstance(self.model, LatentModel)):
+            raise ValueError(f"steps: {name} is not a sampler in latent space, got {steps}")
+        if memory_budget is not None and not isinstance(self.model, LatentModel):
+            raise ValueError(f"memory_budget: what {name} needs is not known, it cannot be kept within one")
+
+
+def load(
+    source: str | Path | None = None, device: str | torch.device = "auto", precision: str = "auto"
+) -> Pipeline:
+    """A model ready to repair pictures, in eval mode.
+
+    Args:
+        source: a model folder, a run's folder or checkpoint, a LaMa folder or zip, LaMa's TorchScript file,
+            or `hf://owner/name`; None is the small network that comes with the package.
+        device: `auto` (CUDA, else MPS, else CPU), `cpu`, `cuda`, `cuda:1`, `mps`.
+        precision: what `inpaint` computes in: `auto`, `float32` or `bfloat16`. Calls of the pipeline and of
+            its model are not affected.
+
+    Raises:
+        FileNotFoundError: nothing is there.
+        ValueError: what is there is no inpainting network, is damaged, or would run code.
+    """
+    place = pick_device(device)
+    model, card = read_model(source)
+    dtype = pick_precision(precision, place, model)
+    return Pipeline(model.to(place).requires_grad_(False), dtype, card)
+
+
+def _is_several(image: Any) -> bool:
+    return isinstance(image, (list, tuple)) or (isinstance(image, (np.ndarray, Tensor)) and image.ndim == 4)
+
+
+def _repair_each(repair: Callable[[Any, Any], list[Any]], images: Any, masks: Any, samples: int) -> list[Any]:
+    """The samples of several pictures, each sample of the kind of `images`."""
+    if not isinstance(masks, (list, tuple, np.ndarray, Tensor)) or len(masks) != len(images):
+        count = len(masks) if hasattr(masks, "__len__") else type(masks).__name__
+        raise ValueError(f"mask: as many masks as pictures are expected, {len(images)}, got {count}")
+    repaired = [repair(image, mask) for image, mask in zip(images, masks)]
+    by_sample = [[results[sample] for results in repaired] for sample in range(samples)]
+    if isinstance(images, Tensor):
+        return [torch.stack(results) for results in by_sample]
+    return [np.stack(results) for results in by_sample] if isinstance(images, np.ndarray) else by_sample
