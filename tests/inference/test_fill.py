@@ -118,7 +118,7 @@ def test_no_budget_is_too_small(network, rng, shape, budget):
     ],
 )
 def test_running_out_of_memory_says_what_to_try(network, image, hole, monkeypatch, message, budget, advice):
-    def fail(latent):
+    def fail(*args):
         raise RuntimeError(message)
 
     monkeypatch.setattr(network, "refine", fail)
@@ -140,7 +140,7 @@ def test_a_seam_is_no_wider_than_its_crop(network, image, hole, monkeypatch):
 
 
 def test_other_errors_pass_as_they_are(network, image, hole, monkeypatch):
-    def fail(latent):
+    def fail(*args):
         raise RuntimeError("shapes differ")
 
     monkeypatch.setattr(network, "refine", fail)
