@@ -14,7 +14,7 @@ def run(options: Namespace) -> None:
     from latent_inpaint.web.server import check_available, serve
 
     check_available(options.host, options.port)
-    from latent_inpaint.inference.loading import load
+    from latent_inpaint.inference.pipeline import load
 
     models = {}
     for source in options.model or [None]:
