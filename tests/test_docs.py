@@ -10,15 +10,7 @@ from hydra import compose, initialize_config_dir
 from latent_inpaint.training.config import register_resolvers
 
 ROOT = Path(__file__).parent.parent
-CONFIGS = {"bin/train.py": "train", "bin/evaluate.py": "evaluate"}
-LEFT_OUT = (
-    "-m",
-    "--cfg",
-    "job",
-    "hydra/launcher",
-    "hydra.launcher",
-    "+sweep",
-)  # plugins of Hydra's may be missing
+PLUGINS = ("hydra/launcher", "hydra.launcher", "+sweep")  # of Hydra's: they may be missing
 
 
 def commands():
@@ -26,18 +18,16 @@ def commands():
         for block in re.findall(r"```bash\n(.*?)```", page.read_text(), re.DOTALL):
             for line in block.replace("\\\n", " ").splitlines():
                 words = shlex.split(line, comments=True)
-                name = next((CONFIGS[word] for word in words if word in CONFIGS), None)
-                if name and not {"…", "--config-dir"} & set(words):
-                    first = next(i for i, word in enumerate(words) if word in CONFIGS) + 1
-                    yield pytest.param(name, words[first:], id=f"{page.stem}: {' '.join(words[first:])}")
+                if words[:1] == ["latent-inpaint"] and words[1] in ("train", "evaluate") and "…" not in words:
+                    yield pytest.param(words[1], words[2:], id=f"{page.stem}: {' '.join(words[1:])}")
 
 
 @pytest.mark.parametrize(("name", "words"), list(commands()))
 def test_commands_compose(name, words):
     register_resolvers()
-    overrides = [
-        re.sub(r"=(?!\[)([^,]*),.*", r"=\1", word) for word in words if not word.startswith(LEFT_OUT)
-    ]
+    kept = [word for word in words if word != "-m" and not word.startswith(PLUGINS)]
+    overrides = [re.sub(r"=([^\[,]*),.*", r"=\1", word) for word in kept]  # of a sweep's values the first
+    overrides = [re.sub("^experiment=", "+experiment=", word) for word in overrides]
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         assert compose(name, overrides=overrides)
 
