@@ -42,6 +42,14 @@ class Denoiser(nn.Module):
         """
         raise NotImplementedError
 
+    def features(self, z: Tensor, t: Tensor, condition: Tensor | None = None) -> list[Tensor]:
+        """Activations in the order of their depth, for losses that look at them; only what they need is run.
+
+        Raises:
+            NotImplementedError: the network does not say them.
+        """
+        raise NotImplementedError(f"features: {type(self).__name__} does not give its activations")
+
     def check(self, z: Tensor, t: Tensor, condition: Tensor | None) -> None:
         """Raise a ValueError unless the shapes fit each other and this network."""
         if z.ndim != 4 or z.shape[1] != self.channels:

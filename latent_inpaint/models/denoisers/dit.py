@@ -131,10 +131,16 @@ class DiTDenoiser(Denoiser):
 
     def forward(self, z: Tensor, t: Tensor, condition: Tensor | None = None) -> Tensor:
         """`[B, C, h, w]` of any size, see `Denoiser`."""
+        return self.leave(self.features(z, t, condition)[-1], self.time(t), z.shape[2:])
+
+    def features(self, z: Tensor, t: Tensor, condition: Tensor | None = None) -> list[Tensor]:
+        """The tokens after each block, `[B, N, width]`."""
         tokens, embedding = self.enter(self.join(z, t, condition)), self.time(t)
+        features = []
         for block in self.blocks:
             tokens = block(tokens, embedding)
-        return self.leave(tokens, embedding, z.shape[2:])
+            features.append(tokens)
+        return features
 
 
 class Stream(nn.Module):
@@ -210,11 +216,17 @@ class MMDiTDenoiser(Denoiser):
 
     def forward(self, z: Tensor, t: Tensor, condition: Tensor | None = None) -> Tensor:
         """`[B, C, h, w]` of any size, see `Denoiser`."""
+        return self.leave(self.features(z, t, condition)[-1], self.time(t), z.shape[2:])
+
+    def features(self, z: Tensor, t: Tensor, condition: Tensor | None = None) -> list[Tensor]:
+        """The latent's tokens after each block, `[B, N, width]`."""
         self.check(z, t, condition)
         tokens, embedding = [self.enter(z), self.enter_condition(condition)], self.time(t)
+        features = []
         for block in self.blocks:
             tokens = block(tokens, embedding)
-        return self.leave(tokens[0], embedding, z.shape[2:])
+            features.append(tokens[0])
+        return features
 
 
 def check_transformer(width: int, n_blocks: int, patch: int) -> None:

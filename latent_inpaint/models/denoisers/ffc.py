@@ -60,7 +60,13 @@ class FFCDenoiser(Denoiser):
 
     def forward(self, z: Tensor, t: Tensor, condition: Tensor | None = None) -> Tensor:
         """`[B, C, h, w]`, h and w at least 2; see `Denoiser`."""
+        return self.leave(self.norm(self.features(z, t, condition)[-1]))
+
+    def features(self, z: Tensor, t: Tensor, condition: Tensor | None = None) -> list[Tensor]:
+        """The activations after each block, `[B, width, h, w]`."""
         x, embedding = self.enter(self.join(z, t, condition)), self.time(t)
+        features = []
         for block in self.blocks:
             x = block(x, embedding)
-        return self.leave(self.norm(x))
+            features.append(x)
+        return features

@@ -62,6 +62,11 @@ class UNetDenoiser(Denoiser):
         skips, middle = self.encoder(joined, embedding)
         return self.decoder(skips, middle, embedding)
 
+    def features(self, z: Tensor, t: Tensor, condition: Tensor | None = None) -> list[Tensor]:
+        """The skips, finest first, and the middle; the way up is not run."""
+        skips, middle = self.encoder(self.join(z, t, condition), self.time(t))
+        return [*skips, middle]
+
 
 class ResidualBlock(nn.Module):
     """`x + conv(act(film(norm(conv(act(norm(x)))))))`, the second convolution 0 at first."""

@@ -4,11 +4,12 @@ from latent_inpaint.models.refiners.base import Condition, FunctionRefiner, Refi
 from latent_inpaint.models.refiners.diffusion import DiffusionRefiner
 from latent_inpaint.models.refiners.ffc import FFCRefiner
 from latent_inpaint.models.refiners.flow import FlowRefiner
-from latent_inpaint.models.refiners.generative import GenerativeRefiner, condition_channels
+from latent_inpaint.models.refiners.generative import Denoised, GenerativeRefiner, condition_channels
 from latent_inpaint.models.refiners.recurrent import RecurrentFFCRefiner
 
 __all__ = [
     "Condition",
+    "Denoised",
     "DiffusionRefiner",
     "FFCRefiner",
     "FlowRefiner",

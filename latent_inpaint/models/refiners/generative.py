@@ -5,6 +5,7 @@ Everything in here is in standardised units; what comes in and goes out is in th
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import cast
 
 import torch
@@ -17,7 +18,7 @@ from latent_inpaint.models.refiners.sampling import Guidance, Sampler, Task
 from latent_inpaint.models.refiners.statistics import LatentStatistics
 from latent_inpaint.paths.known import Known, position_times
 from latent_inpaint.paths.noise import Generators, normal_like, seeded, seeds
-from latent_inpaint.paths.path import Path
+from latent_inpaint.paths.path import LinearPath, Path, spread
 from latent_inpaint.paths.prediction import Prediction
 from latent_inpaint.paths.samplers import Field, Progress
 from latent_inpaint.paths.times import TimeDensity, sampling_times, shift
@@ -25,6 +26,41 @@ from latent_inpaint.paths.weights import TimeWeight, mean_weight
 
 LAST_SIGNAL = 0.99
 """Where ε is predicted and nothing of the latent is left at t = 1, sampling starts here."""
+SMALLEST_NOISE = 1e-3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Denoised(Refined):
+    """What a generative refiner gives in training; beside the rest, in standardised units:
+
+    Attributes:
+        path: of the noise.
+        noised: z_t, `[B, C, h, w]`.
+        levels: its times, `[B]` or `[B, 1, h, w]`.
+        clean: estimate and truth of the latent, `[B, C, h, w]` each.
+        noise: the true noise, `[B, C, h, w]`.
+        channels: what the denoiser saw of the condition, `[B, K, h, w]`, or None.
+    """
+
+    path: Path
+    noised: Tensor
+    levels: Tensor
+    clean: tuple[Tensor, Tensor]
+    noise: Tensor
+    channels: Tensor | None
+
+    def again(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Estimate and truth, each with its own noise, at other times `[B]` (self-perceptual loss).
+
+        At the same time both are z_t: times have to be drawn independently of the first ones.
+        """
+        estimate, truth = self.clean
+        a, s = self.path.coefficients(spread(self.levels, truth))
+        own_noise = (self.noised - a * estimate) / s.clamp_min(SMALLEST_NOISE)
+        own_noise = torch.where(
+            s >= SMALLEST_NOISE, own_noise, self.noise
+        )  # nothing was noised: nothing said
+        return self.path.at(estimate, own_noise, t), self.path.at(truth, self.noise, t)
 
 
 class GenerativeRefiner(Refiner):
@@ -73,8 +109,10 @@ class GenerativeRefiner(Refiner):
 
     def training_output(
         self, condition: Condition, target: Tensor | None = None, generator: torch.Generator | None = None
-    ) -> Refined:
+    ) -> Denoised:
         """The clean estimate at one random time a picture, and the denoiser's own regression there.
+
+        `time` is the one at which a flow has as much noise, so that σ/α is `t/(1 − t)` whatever the path.
 
         Of the generator are drawn, in this order: the batch's times, its noise, whose condition is dropped.
         Times are drawn for the batch (they may be stratified), so a picture's depend on its place in it.
@@ -100,11 +138,17 @@ class GenerativeRefiner(Refiner):
         z = self.path.at(clean, noise, levels)
         output = self.denoiser(z, t, channels)
         estimate = self.prediction.clean(self.path, output, z, levels)
-        return Refined(
-            self._latent(estimate, base),
-            (output, self.prediction.target(self.path, clean, noise, levels)),
-            t,
-            self.weight(self.path, self.prediction, t) / self.mean_weight,
+        return Denoised(
+            latent=self._latent(estimate, base),
+            regression=(output, self.prediction.target(self.path, clean, noise, levels)),
+            time=LinearPath().time_of(*self.path.coefficients(t)),
+            weight=self.weight(self.path, self.prediction, t) / self.mean_weight,
+            path=self.path,
+            noised=z,
+            levels=levels,
+            clean=(estimate, clean),
+            noise=noise,
+            channels=channels,
         )
 
     @torch.no_grad()

@@ -87,6 +87,17 @@ def test_everything_learns(make):
     assert set(silent) <= expected
 
 
+@pytest.mark.parametrize("name, count", [("unet", 3), ("dit", 2), ("mm-dit", 2), ("ffc", 2)])
+def test_features_are_what_the_output_is_made_of(name, count):
+    network, (z, t, condition) = awake(MAKERS[name](5, 3)), inputs()
+    features = network.features(z, t, condition)
+    assert len(features) == count and all(len(feature) == 2 for feature in features)
+    other = network.features(z + 1, t, condition)
+    assert all((a - b).abs().max() > 1e-3 for a, b in zip(features, other))
+    with pytest.raises(ValueError, match="condition must have"):
+        network.features(z, t)
+
+
 @pytest.mark.parametrize("name", ["unet", "dit", "ffc"])
 def test_our_networks_start_with_nothing(name):
     assert (MAKERS[name](5, 3)(*inputs()) == 0).all()

@@ -473,6 +473,16 @@ def test_bad_calls(batch):
         flow(condition=0).sample(Condition(condition.masked_latent), generator(), sampler=RePaint())
 
 
+def test_times_say_the_same_on_every_path(batch):
+    """σ/α = t/(1 − t): what gates a loss by noise need not know the path."""
+    refiner = diffusion()
+    out = refiner.training_output(*batch, generator())
+    a, s = out.path.coefficients(out.levels)
+    torch.testing.assert_close(out.time / (1 - out.time), s / a, rtol=1e-3, atol=1e-4)
+    flowing = flow().training_output(*batch, generator())
+    torch.testing.assert_close(flowing.time, flowing.levels)
+
+
 def test_the_default_settings_are_those_of_the_sources():
     """JiT: z0 with the velocity's loss. SD3: logit-normal (0, 1), and a tenth that reaches the ends."""
     refiner = flow()
