@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -9,6 +11,7 @@ from types import FrameType
 
 INTERRUPTED = 128 + signal.SIGINT  # 130, what a shell reports of a process that Ctrl-C ended
 TERMINATED = 128 + signal.SIGTERM  # 143
+PIPE_CLOSED = 141  # what a shell reports of a program that writes to a closed pipe
 _signals: list[int] = []
 
 
@@ -31,11 +34,17 @@ def run_command(name: str, command: Callable[[], int | None]) -> int:
         command: returns the exit status, or nothing.
 
     Returns:
-        The exit status: 0 done, 1 failed, 130 after Ctrl-C, 143 after SIGTERM.
+        The exit status: 0 done, 1 failed, 130 after Ctrl-C, 143 after SIGTERM, 141 if nobody reads on.
     """
     listen()
     try:
-        return int(command() or 0)
+        status = int(command() or 0)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # `| head`: who read the output has what they wanted
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
     except KeyboardInterrupt as interruption:
         print(f"{name}: {one_line(interruption) if interruption.args else 'interrupted'}", file=sys.stderr)
         return interrupted_status()

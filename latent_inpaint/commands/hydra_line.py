@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 
+_PATHS = {
+    "data.root", "data.val_list", "data.train_list", "masks.root", "masks.manifest", "paths.outputs",
+    "resume", "init_from", "checkpoint", "autoencoder.checkpoint",
+}  # fmt: skip
+
+
 def run_hydra(
     name: str,
     extra: str,
@@ -113,5 +119,22 @@ def named(error: Exception) -> Exception:
 
 
 def _spelled(word: str) -> str:
-    """`experiment=NAME` may be written without the plus that Hydra wants."""
-    return f"+{word}" if word.startswith("experiment=") else word
+    """A word as Hydra wants it.
+
+    `experiment=NAME` gets its plus, and a path its quotes, since Hydra's grammar knows neither `=`, `(` nor
+    letters with accents in names, and `~` becomes the home folder.
+    """
+    key, _, value = word.partition("=")
+    if key == "experiment":
+        return f"+{word}"
+    path = value[1:-1] if value[:1] in ("'", '"') and value[-1:] == value[:1] else value
+    path = os.path.expanduser(path)
+    is_other = (
+        path in ("", "null")
+        or path[0] in "[{$"
+        or path[-1] == "\\"
+        or ("," in path and not os.path.exists(path))
+    )
+    if key.lstrip("+") not in _PATHS or is_other:
+        return word
+    return f"{key}='" + path.replace("'", "\\'") + "'"

@@ -102,7 +102,7 @@ class InpaintingDataModule(ResumableDataModule):
         if self.val_list is not None:
             val = _listed(self.val_list, self.root, found.val)
             train = _without_listed(found.whole or train, val, self.train_list)
-            told = f"{told}; the pictures of val_list do not train"
+            told = f"{told.partition(',')[0]}, val_list validates and does not train"
         train, val = train.subset(self.train_subset), val.subset(self.subset)
         log.info("data: %s: %d training, %d validation pictures", told, len(train), len(val))
         return Splits(train, val, found.anchors, told)

@@ -274,7 +274,7 @@ def test_pictures_of_a_validation_list_never_train(tree, tmp_path):
     assert list(data.splits.val.names) == names and len(data.splits.train) == 10
     assert not set(data.splits.train.names) & set(names) and "val_list" in data.splits.description
     everything = listed(tree, tmp_path / "all.txt", *data.splits.train.names, *names)
-    with pytest.raises(ValueError, match="no training pictures .*val_list do not train"):
+    with pytest.raises(ValueError, match="no training pictures .*val_list validates and does not train"):
         module(tree, layout=FolderLayout(), val_list=everything).train_dataloader()
 
 
