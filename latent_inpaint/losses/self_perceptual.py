@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from latent_inpaint.models.denoisers.base import Denoiser
-from latent_inpaint.models.refiners.generative import Denoised
+from latent_inpaint.models.refiners.denoised import Denoised
 
 
 def self_perceptual_loss(frozen: Denoiser, denoised: Denoised, t: Tensor, depth: int = -1) -> Tensor:

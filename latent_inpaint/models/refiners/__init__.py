@@ -1,10 +1,12 @@
 """Refiners: repair the latent of a masked picture."""
 
 from latent_inpaint.models.refiners.base import Condition, FunctionRefiner, Refined, Refiner
+from latent_inpaint.models.refiners.conditioning import condition_channels
+from latent_inpaint.models.refiners.denoised import Denoised
 from latent_inpaint.models.refiners.diffusion import DiffusionRefiner
 from latent_inpaint.models.refiners.ffc import FFCRefiner
 from latent_inpaint.models.refiners.flow import FlowRefiner
-from latent_inpaint.models.refiners.generative import Denoised, GenerativeRefiner, condition_channels
+from latent_inpaint.models.refiners.generative import GenerativeRefiner
 from latent_inpaint.models.refiners.recurrent import RecurrentFFCRefiner
 
 __all__ = [

@@ -5,20 +5,20 @@ Everything in here is in standardised units; what comes in and goes out is in th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import cast
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 
 from latent_inpaint.models.denoisers.base import Denoiser
-from latent_inpaint.models.refiners.base import Condition, Refined, Refiner
+from latent_inpaint.models.refiners.base import Condition, Refiner
+from latent_inpaint.models.refiners.conditioning import check_settings, shown
+from latent_inpaint.models.refiners.denoised import Denoised
 from latent_inpaint.models.refiners.sampling import Guidance, Sampler, Task
 from latent_inpaint.models.refiners.statistics import LatentStatistics
 from latent_inpaint.paths.known import Known, position_times
 from latent_inpaint.paths.noise import Generators, normal_like, seeded, seeds
-from latent_inpaint.paths.path import LinearPath, Path, spread
+from latent_inpaint.paths.path import LinearPath, Path
 from latent_inpaint.paths.prediction import Prediction
 from latent_inpaint.paths.samplers import Field, Progress
 from latent_inpaint.paths.times import TimeDensity, sampling_times, shift
@@ -26,41 +26,6 @@ from latent_inpaint.paths.weights import TimeWeight, mean_weight
 
 LAST_SIGNAL = 0.99
 """Where ε is predicted and nothing of the latent is left at t = 1, sampling starts here."""
-SMALLEST_NOISE = 1e-3
-
-
-@dataclass(frozen=True, kw_only=True)
-class Denoised(Refined):
-    """What a generative refiner gives in training; beside the rest, in standardised units:
-
-    Attributes:
-        path: of the noise.
-        noised: z_t, `[B, C, h, w]`.
-        levels: its times, `[B]` or `[B, 1, h, w]`.
-        clean: estimate and truth of the latent, `[B, C, h, w]` each.
-        noise: the true noise, `[B, C, h, w]`.
-        channels: what the denoiser saw of the condition, `[B, K, h, w]`, or None.
-    """
-
-    path: Path
-    noised: Tensor
-    levels: Tensor
-    clean: tuple[Tensor, Tensor]
-    noise: Tensor
-    channels: Tensor | None
-
-    def again(self, t: Tensor) -> tuple[Tensor, Tensor]:
-        """Estimate and truth, each with its own noise, at other times `[B]` (self-perceptual loss).
-
-        At the same time both are z_t: times have to be drawn independently of the first ones.
-        """
-        estimate, truth = self.clean
-        a, s = self.path.coefficients(spread(self.levels, truth))
-        own_noise = (self.noised - a * estimate) / s.clamp_min(SMALLEST_NOISE)
-        own_noise = torch.where(
-            s >= SMALLEST_NOISE, own_noise, self.noise
-        )  # nothing was noised: nothing said
-        return self.path.at(estimate, own_noise, t), self.path.at(truth, self.noise, t)
 
 
 class GenerativeRefiner(Refiner):
@@ -228,17 +193,9 @@ class GenerativeRefiner(Refiner):
         return self.guidance(field(True), field(False)) if self.guidance.scale != 1 else field(True)
 
     def _channels(self, condition: Condition, base: Tensor | None, kept: Tensor) -> Tensor | None:
-        """What a conditional denoiser sees beside z: masked latent, mean, hole, the mask's pixels."""
         if not self.denoiser.condition_channels:
             return None
-        hole, mask = needed(condition)
-        latent = condition.masked_latent
-        factor = mask.shape[-1] // latent.shape[-1]
-        seen = [latent] if base is None else [latent, base]
-        known = torch.cat([self.condition_statistics.standardise(part) for part in seen], dim=1)
-        holes = torch.cat([hole, functional.pixel_unshuffle(mask, factor)], dim=1).to(known)
-        keep = kept.view(-1, 1, 1, 1)
-        return torch.cat([known * keep, torch.where(keep, holes, torch.ones_like(holes))], dim=1)
+        return shown(condition, base, kept, self.condition_statistics)
 
     def _known(self, condition: Condition, base: Tensor | None) -> Known | None:
         if condition.hole is None:
@@ -256,58 +213,6 @@ class GenerativeRefiner(Refiner):
         latent = self.statistics.restore(estimate)
         latent = latent if base is None else latent + base
         return latent.clamp_min(0) if self.non_negative else latent
-
-
-def condition_channels(channels: int, down_factor: int = 8, mean: bool = False) -> int:
-    """Channels of the condition: masked latent, the mean's with `mean`, hole, and the mask's f×f pixels.
-
-    Example:
-        >>> condition_channels(64), condition_channels(32, mean=True)
-        (129, 129)
-    """
-    return (2 if mean else 1) * channels + 1 + down_factor**2
-
-
-def needed(condition: Condition) -> tuple[Tensor, Tensor]:
-    """Hole and mask of a condition; a ValueError where one is missing."""
-    if condition.hole is None or condition.mask is None:
-        missing = "hole" if condition.hole is None else "mask"
-        raise ValueError(f"condition.{missing}: a conditional denoiser has to see it, got None")
-    return condition.hole, condition.mask
-
-
-def check_settings(
-    denoiser: nn.Module,
-    steps: int,
-    dropped: float,
-    guidance: Guidance,
-    mean: Refiner | None,
-    down_factor: int,
-    clean_known: bool,
-) -> None:
-    """Raise a ValueError for settings that do not fit each other."""
-    if steps < 1:
-        raise ValueError(f"steps must be at least 1, got {steps}")
-    if not 0 <= dropped < 1:
-        raise ValueError(f"dropped must be in [0, 1), got {dropped}")
-    expected = condition_channels(cast(int, denoiser.channels), down_factor, mean is not None)
-    if denoiser.condition_channels not in (0, expected):
-        raise ValueError(
-            f"denoiser: condition_channels must be {expected} (masked latent, "
-            f"{'' if mean is None else 'mean, '}hole, {down_factor}×{down_factor} pixels of the mask) or 0, "
-            f"got {denoiser.condition_channels}"
-        )
-    if guidance.scale != 1 and not (dropped and denoiser.condition_channels):
-        raise ValueError(
-            f"guidance: a scale of {guidance.scale} compares with an estimate without the condition, which "
-            "is learnt from dropped conditions; set dropped above 0, with a conditional denoiser"
-        )
-    if clean_known and not denoiser.condition_channels:
-        raise ValueError("clean_known: a denoiser without condition cannot see which positions are known")
-    if mean is not None and mean.multiple:
-        raise ValueError(
-            f"mean: must be a function of the condition, got a {type(mean).__name__}, which draws"
-        )
 
 
 def _counted(progress: Progress, index: int, n: int) -> Progress:
