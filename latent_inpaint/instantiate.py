@@ -8,16 +8,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from latent_inpaint.near import near
+from latent_inpaint.plugins import PLUGINS, plugin_packages
 
-PLUGINS = "latent_inpaint.plugins"
-"""Entry-point group: an installed package that names a module here has its classes allowed."""
 ALLOWED = (
     "latent_inpaint",
     "torch.nn",
@@ -60,8 +58,7 @@ def allow(*modules: str) -> None:
 
 def allowed_modules() -> list[str]:
     """The names that a target may begin with: ours, the plugins' packages, and what `allow` added."""
-    plugins = {point.module.split(".")[0] for point in entry_points(group=PLUGINS)}
-    return [*ALLOWED, *sorted(plugins), *_added]
+    return [*ALLOWED, *plugin_packages(), *_added]
 
 
 def instantiate(config: Any, *args: Any, **kwargs: Any) -> Any:

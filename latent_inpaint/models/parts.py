@@ -2,7 +2,8 @@
 
 A class marked with `part` remembers the arguments of its constructor. `describe` turns a network into plain
 JSON values and `build` makes the network again, from the registered classes only: no import path is ever read
-from a file.
+from a file. Classes from outside are registered by plugins (`latent_inpaint.plugins`); imported when
+a description names a class that is not known yet.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from typing import Any, TypeVar
 
 import torch
 from torch import nn
+
+from latent_inpaint.plugins import PLUGINS, import_plugins
 
 PartClass = TypeVar("PartClass", bound=type[Any])
 _REGISTRY: dict[str, type[Any]] = {}
@@ -58,6 +61,8 @@ def part(cls: PartClass) -> PartClass:
 def describe(network: Any) -> dict[str, Any]:
     """How `network` was built, as JSON values: `{"class": name, "arguments": {...}}`, parts nested.
 
+    A class that is not ours has its module's name under "of", for errors: it is never imported by that name.
+
     Raises:
         TypeError: the network's class is not marked with `part`.
     """
@@ -70,7 +75,9 @@ def describe(network: Any) -> dict[str, Any]:
             f"describe: {type(network).__name__} is not a registered part; "
             "mark the class with @latent_inpaint.models.part"
         )
-    return {"class": type(network).__name__, "arguments": dict(arguments)}
+    description = {"class": type(network).__name__, "arguments": dict(arguments)}
+    module = type(network).__module__
+    return description if module.split(".")[0] == __package__.split(".")[0] else description | {"of": module}
 
 
 def build(description: dict[str, Any], largest: int = 65536) -> nn.Module:
@@ -85,6 +92,10 @@ def build(description: dict[str, Any], largest: int = 65536) -> nn.Module:
         ValueError: the class is unknown, or the arguments do not fit it.
     """
     name, values = description.get("class"), description.get("arguments", {})
+    if name not in _REGISTRY and isinstance(name, str) and "of" in description:
+        import_plugins()
+        if name not in _REGISTRY:
+            raise ValueError(_missing_plugin(name, description["of"]))
     if not isinstance(name, str) or name not in _REGISTRY or not isinstance(values, dict):
         raise ValueError(f"build: class must be one of {sorted(_REGISTRY)} with arguments, got {name!r}")
     _check_numbers(values, largest)
@@ -102,6 +113,13 @@ def describes(description: Any, network: nn.Module) -> bool:
             return describe(build(description)) == describe(network)
     except (AttributeError, ValueError):
         return False
+
+
+def _missing_plugin(name: str, module: Any) -> str:
+    return (
+        f"build: the class {name} is of the module {str(module)[:80]!r}, which no installed plugin brings; "
+        f"install the package that names it in its entry-point group {PLUGINS}, or import it first"
+    )
 
 
 def _describe_value(value: Any) -> Any:

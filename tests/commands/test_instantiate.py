@@ -8,6 +8,7 @@ import torch
 from omegaconf import OmegaConf
 
 from latent_inpaint import instantiate as module
+from latent_inpaint import plugins
 from latent_inpaint.instantiate import TargetNotAllowed, allow, check_targets, instantiate
 
 
@@ -88,7 +89,7 @@ def test_a_module_of_ones_own_is_allowed_by_name(own_module):
 
 def test_an_installed_plugin_is_allowed(own_module, monkeypatch):
     points = EntryPoints([EntryPoint("mine", "my_parts", module.PLUGINS)])
-    monkeypatch.setattr(module, "entry_points", lambda group: points.select(group=group))
+    monkeypatch.setattr(plugins, "entry_points", lambda group: points.select(group=group))
     assert instantiate({"_target_": own_module}) == 7
 
 

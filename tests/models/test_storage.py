@@ -1,4 +1,5 @@
 import json
+import sys
 from dataclasses import dataclass
 
 import pytest
@@ -13,6 +14,7 @@ from latent_inpaint.models import (
     MaskControl,
     load_model,
     part,
+    parts,
     save_model,
 )
 from latent_inpaint.models.parts import build, describe
@@ -76,6 +78,48 @@ def test_ones_own_part():
         describe(nn.Linear(1, 1))
 
 
+@pytest.fixture
+def plugin(tmp_path, monkeypatch):
+    """A package that is installed: a module with a part, and metadata that name it."""
+    (tmp_path / "blur_plugin.py").write_text(
+        "from torch import nn\n"
+        "from latent_inpaint.models import part\n"
+        "@part\n"
+        "class PluginBlur(nn.Module):\n"
+        "    def __init__(self, size: int = 3) -> None:\n"
+        "        super().__init__()\n"
+        "        self.pool = nn.AvgPool2d(size)\n"
+    )
+    metadata = tmp_path / "blur-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: blur\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[latent_inpaint.plugins]\nblur = blur_plugin\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    yield tmp_path
+    parts._REGISTRY.pop("PluginBlur", None)
+    sys.modules.pop("blur_plugin", None)
+
+
+def test_a_plugins_class_is_found_when_a_model_is_loaded(plugin):
+    described = {"class": "PluginBlur", "arguments": {"size": 5}, "of": "blur_plugin"}
+    assert "blur_plugin" not in sys.modules
+    network = build(described)
+    assert network.pool.kernel_size == 5
+    assert describe(network) == described
+
+
+def test_a_missing_plugin_is_named():
+    described = {"class": "PluginBlur", "arguments": {}, "of": "blur_plugin"}
+    with pytest.raises(ValueError, match=r"PluginBlur is of the module 'blur_plugin'.*group latent_inpaint"):
+        build(described)
+
+
+def test_a_broken_plugin_is_named(plugin):
+    (plugin / "blur_plugin.py").write_text("raise RuntimeError('no such GPU')")
+    with pytest.raises(ImportError, match="blur = blur_plugin of blur cannot be imported: no such GPU"):
+        build({"class": "PluginBlur", "arguments": {}, "of": "blur_plugin"})
+
+
 class Evil:
     def __reduce__(self):
         import os
@@ -121,7 +165,8 @@ def test_values_are_parts_too():
             super().__init__()
             self.half = half
 
-    assert describe(Scaled())["arguments"] == {"half": {"class": "Half", "arguments": {"share": 0.5}}}
+    described = {"class": "Half", "arguments": {"share": 0.5}, "of": __name__}
+    assert describe(Scaled())["arguments"] == {"half": described}
     assert build(describe(Scaled(Half(0.25)))).half == Half(0.25)
     with pytest.raises(TypeError, match="JSON values or parts|not a registered part"):
         Scaled(dataclass(frozen=True)(type("Foreign", (), {}))())
