@@ -1,0 +1,80 @@
+"""A generative refiner inside the network that fills pictures."""
+
+import pytest
+import torch
+
+from latent_inpaint.models import (
+    Decoder,
+    Encoder,
+    FlowRefiner,
+    LatentInpainter,
+    UNetDenoiser,
+    Unguided,
+    load_model,
+    save_model,
+)
+from latent_inpaint.models.refiners import condition_channels
+from latent_inpaint.models.refiners.sampling import Override
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    encoder, decoder = Encoder(2, 2), Decoder(2, 2)
+    denoiser = UNetDenoiser(8, condition_channels(8, 4), widths=(8, 16), heads=2, embedding=16)
+    torch.nn.init.normal_(denoiser.decoder.leave.weight, std=0.1)
+    refiner = FlowRefiner(denoiser, down_factor=4, steps=2, sampler=Override())
+    return LatentInpainter(encoder, refiner, decoder, Unguided()).eval()
+
+
+@pytest.fixture
+def picture():
+    generator = torch.Generator().manual_seed(1)
+    mask = torch.zeros(2, 1, 37, 50)
+    mask[..., 10:20, 15:30] = 1
+    return torch.rand(2, 3, 37, 50, generator=generator), mask
+
+
+def seed(number):
+    return torch.Generator().manual_seed(number)
+
+
+def test_it_fills_any_size_and_draws_from_the_generator(model, picture):
+    assert model.multiple
+    fills = [model(*picture, generator=seed(number)) for number in (0, 0, 1)]
+    assert fills[0].shape == picture[0].shape
+    assert torch.equal(fills[0], fills[1]) and not torch.equal(fills[0], fills[2])
+    with pytest.raises(ValueError, match="generator: FlowRefiner draws noise"):
+        model(*picture)
+
+
+def test_steps_are_handed_down(model, picture):
+    calls = []
+    model.refiner.denoiser.register_forward_hook(lambda *_: calls.append(1))
+    model(*picture, generator=seed(0), steps=5)
+    assert len(calls) == 5
+
+
+def test_rebuilt_from_its_folder(model, picture, tmp_path):
+    again = load_model(save_model(model, tmp_path))
+    assert torch.equal(again(*picture, generator=seed(0)), model(*picture, generator=seed(0)))
+
+
+def test_the_override_keeps_the_true_latent_wherever_the_hole_does_not_reach(model):
+    """The plain encoder's window is exact: there the masked latent, and so the sample, is the true one."""
+    image, mask = torch.rand(1, 3, 64, 64, generator=seed(2)), torch.zeros(1, 1, 64, 64)
+    mask[..., 24:40, 24:40] = 1
+    latent = model.encode_masked(image, mask)
+    hole = model.condition(latent, mask).hole
+    sample = model.refine(latent, mask, seed(0))
+    assert 0 < hole.mean() < 0.6
+    error = (sample - model.encode(image)).abs().amax(dim=1, keepdim=True)
+    assert error[hole == 0].max() < 1e-4 < error[hole == 1].max()
+
+
+def test_a_training_step_through_the_networks_parts(model, picture):
+    image, mask = picture[0][..., :36, :48], picture[1][..., :36, :48]
+    condition = model.condition(model.encode_masked(image, mask), mask)
+    out = model.refiner.train().training_output(condition, model.encode(image).detach(), seed(0))
+    (out.regression[0] - out.regression[1]).square().mean().backward()
+    assert model.refiner.denoiser.decoder.leave.weight.grad.abs().sum() > 0
