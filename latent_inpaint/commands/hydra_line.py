@@ -82,23 +82,28 @@ def stopped(interruption: BaseException) -> NoReturn:
     sys.exit(interrupted_status())
 
 
-def fail(error: Exception) -> NoReturn:
+def fail(error: Exception, folder: Path | None = None) -> NoReturn:
     """Leave with the error in one line, which names the key of what Hydra could not make.
 
-    In a sweep it is kept in the job's folder, where `summarize` finds it, and raised, so that the other jobs
-    go on; it is raised as well when HYDRA_FULL_ERROR=1 asks for the whole trace.
+    In a sweep it is raised, so that the other jobs go on, and where HYDRA_FULL_ERROR=1 asks for all of it.
+
+    Args:
+        error: what went wrong.
+        folder: keeps the line, where `summarize` finds it; by default a job's folder in a sweep.
     """
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
     from latent_inpaint.evaluation.files import ERROR_NAME
+    from latent_inpaint.files import write_text
 
     error = named(error)
     job = HydraConfig.get()
-    if job.mode == RunMode.MULTIRUN:
-        folder = Path(job.runtime.output_dir)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / ERROR_NAME).write_text(f"{error}  [{' '.join(job.overrides.task)}]\n", encoding="utf-8")
+    is_sweep = job.mode == RunMode.MULTIRUN
+    folder = folder or (Path(job.runtime.output_dir) if is_sweep else None)
+    if folder is not None:
+        write_text(folder / ERROR_NAME, f"{error}  [{' '.join(job.overrides.task)}]\n")
+    if is_sweep:
         print(f"Error: job {job.job.num}: {error}", file=sys.stderr)
         raise error
     if os.environ.get("HYDRA_FULL_ERROR") == "1":

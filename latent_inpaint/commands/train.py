@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -38,16 +39,17 @@ def run(cfg: DictConfig) -> float | None:
 
         if run_in_processes(cfg.trainer):
             return None
-        from latent_inpaint.training.folders import optimized_value
+        from latent_inpaint.training.folders import begun_folder, optimized_value
         from latent_inpaint.training.run import Interrupted, train
     except (InstantiationException, OSError, RuntimeError, ValueError) as error:
         return fail(error)
+    began = time.time()
     try:
         return optimized_value(cfg, train(cfg))
     except (Interrupted, KeyboardInterrupt) as interruption:
         return stopped(interruption)
     except (InstantiationException, ArithmeticError, OSError, RuntimeError, ValueError) as error:
-        return fail(error)
+        return fail(error, begun_folder(cfg, began))
 
 
 def require_experiment(cfg: DictConfig) -> None:

@@ -1,5 +1,6 @@
 """What the data modules share: loaders that Lightning leaves as they are, and the split among processes."""
 
+import signal
 from collections.abc import Iterable, Iterator
 
 import cv2
@@ -35,7 +36,7 @@ def torch_loader(
         collate_fn=collate,
         pin_memory=torch.cuda.is_available(),
         persistent_workers=num_workers > 0,
-        worker_init_fn=_use_one_thread,
+        worker_init_fn=_begin_worker,
         batch_size=batch_size,
         batch_sampler=batch_sampler,  # type: ignore[arg-type]
     )
@@ -83,5 +84,9 @@ class ReadableBatches:
             raise RuntimeError(f"none of the {self.source} can be read")
 
 
-def _use_one_thread(worker: int) -> None:
+def _begin_worker(worker: int) -> None:
+    """One thread, and deaf to the first SIGTERM: sent to the whole process group, it is for the training to
+    finish its step. The next one is the training's, which ends its workers by it.
+    """
     cv2.setNumThreads(0)
+    signal.signal(signal.SIGTERM, lambda *_: signal.signal(signal.SIGTERM, signal.SIG_DFL))

@@ -130,7 +130,7 @@ def _with_progress(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns) as bar:
+    with Progress(*columns, disable=not sys.stdout.isatty()) as bar:
         title = f"Evaluating {len(methods)} method{'s' if len(methods) > 1 else ''}"
         total = data.summary()["val_crops"]
         task = bar.add_task(title, total=total)

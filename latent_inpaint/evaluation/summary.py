@@ -58,16 +58,18 @@ def collect(folder: Path) -> list[Group]:
 
 
 def without_results(folder: Path) -> list[str]:
-    """A line for each run under `folder` without results, and for each failed job of a sweep its error."""
+    """A line for each run under `folder` without results, and for each that failed its error."""
     lines = []
     for path in sorted(folder.rglob(CONFIG_NAME)):
         run = path.parent
-        if not (run / ROWS_NAME).is_file() and not (run / "model").is_dir():
-            lines.append(
-                f"{run.relative_to(folder).as_posix()}: no results (failed, stopped, or not done yet)"
-            )
+        ended = any((run / name).exists() for name in (ROWS_NAME, "model", ERROR_NAME))
+        if not ended:
+            lines.append(f"{run.relative_to(folder).as_posix()}: no results (stopped, or not done yet)")
     for path in sorted(folder.rglob(ERROR_NAME)):
-        lines.append(f"{path.parent.relative_to(folder).as_posix()}: failed: {path.read_text().strip()}")
+        run, rows = path.parent, path.with_name(ROWS_NAME)
+        if rows.is_file() and rows.stat().st_mtime > path.stat().st_mtime:
+            continue  # it went on to its end
+        lines.append(f"{run.relative_to(folder).as_posix()}: failed: {path.read_text().strip()}")
     return lines
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import logging
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -18,10 +20,18 @@ from latent_inpaint.sheets import progress_sheet, save_sheet
 from latent_inpaint.training.checkpoints import LAST_NAME
 
 PICTURE_BATCHES = 4
+LINES = 20
+"""Lines on the progress of a stage in a log file."""
+SAID_EVERY = 300.0
+"""Seconds after which there is one in any case."""
+
+log = logging.getLogger(__name__)
 
 
 class StepProgressBar(TQDMProgressBar):
     """One bar over the stage's steps (the loader is endless, so that an epoch has no length).
+
+    Where the output is no terminal, a line now and then instead: every 20th of the steps, or five minutes.
 
     Args:
         title: name of the stage, shown in front of the bar.
@@ -31,6 +41,7 @@ class StepProgressBar(TQDMProgressBar):
     def __init__(self, title: str, refresh_rate: int = 5) -> None:
         super().__init__(refresh_rate=refresh_rate)
         self.title = title
+        self._said = 0, 0.0  # step and time of the last line
 
     @property
     def total_train_batches(self) -> int:
@@ -39,6 +50,9 @@ class StepProgressBar(TQDMProgressBar):
 
     def on_train_start(self, trainer: pl.Trainer, *_: Any) -> None:
         """Start the bar; a resumed stage goes on in the middle of its only epoch, which then has no start."""
+        if not sys.stdout.isatty():
+            self.disable()
+        self._said = trainer.global_step, time.monotonic()
         super().on_train_start()
         self.on_train_epoch_start(trainer)
 
@@ -47,6 +61,20 @@ class StepProgressBar(TQDMProgressBar):
         self.train_progress_bar.reset(total=trainer.max_steps)
         self.train_progress_bar.n = self.train_progress_bar.initial = trainer.global_step
         self.train_progress_bar.set_description(self.title)
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *rest: Any) -> None:
+        """Move the bar, or write a line."""
+        super().on_train_batch_end(trainer, pl_module, *rest)
+        (said_step, said_at), step, now = self._said, trainer.global_step, time.monotonic()
+        if not self.is_disabled or not trainer.is_global_zero or step == said_step:
+            return
+        is_due = step % max(1, trainer.max_steps // LINES) == 0 or step == trainer.max_steps
+        if is_due or now - said_at > SAID_EVERY:
+            speed = (step - said_step) / (now - said_at)
+            numbers = [f"{name} {value:.4g}" for name, value in self.get_metrics(trainer, pl_module).items()]
+            progress = f"step {step} of {trainer.max_steps}"
+            log.info("%s: %s", self.title, ", ".join([progress, f"{speed:.3g} steps/s", *numbers]))
+            self._said = step, now
 
     def on_exception(self, *_: Any) -> None:
         """Leave the bar's line, so that the error has one of its own."""

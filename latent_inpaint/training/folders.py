@@ -42,6 +42,19 @@ def run_folder(cfg: DictConfig, resume: Path | None) -> Path:
     return run
 
 
+def begun_folder(cfg: DictConfig, since: float) -> Path | None:
+    """The folder that a run of `cfg` works in, begun at `since` (of `time.time`); None before it made one."""
+    if cfg.resume not in (None, AUTO):
+        return Path(cfg.resume).resolve().parent.parent
+    named = _named_folder(cfg)
+    begun = [
+        path
+        for path in (named / "config.yaml", *named.parent.glob(f"{named.name}-*/config.yaml"))
+        if path.is_file() and path.stat().st_mtime >= since
+    ]
+    return max(begun, key=lambda path: path.stat().st_mtime).parent if begun else None
+
+
 def _named_folder(cfg: DictConfig) -> Path:
     return Path(cfg.paths.outputs) / cfg.experiment_name / cfg.run_name
 

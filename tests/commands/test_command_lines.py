@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tiny import TINY
 
 from latent_inpaint.commands.override_errors import check_overrides
 from latent_inpaint.resources import conf_folder, masks_folder
@@ -83,6 +84,17 @@ def test_what_would_be_refused_later_is_refused_before_a_folder_is_made(override
     done = train("experiment=latent_control", "data=sample", *overrides, cwd=tmp_path)
     assert done.returncode == 1 and message in done.stderr and "Traceback" not in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_a_run_that_failed_leaves_its_error_where_summarize_reads_it(pictures, tmp_path):
+    settings = ["experiment=latent_control", *TINY, f"data.root={pictures}", "run_name=run"]
+    failed = train(*settings, "trainer.precision=99-mixed", cwd=tmp_path)
+    assert failed.returncode == 1 and "99-mixed" in failed.stderr
+    assert "99-mixed" in (tmp_path / "outputs/latent_control/run/error.txt").read_text()
+    command = [sys.executable, "-m", "latent_inpaint", "summarize", "outputs"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert "latent_control/run: failed: " in done.stdout and "99-mixed" in done.stdout
+    assert "no results" not in done.stdout
 
 
 def test_an_experiment_is_named_with_or_without_the_plus(tmp_path):

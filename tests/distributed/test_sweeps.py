@@ -54,7 +54,7 @@ def test_a_summary_names_the_runs_without_results(tmp_path):
     (tmp_path / "sweeps" / "3" / "error.txt").write_text("out of memory  [seed=1]\n")
     lines = without_results(tmp_path)
     assert lines == [
-        "stopped: no results (failed, stopped, or not done yet)",
+        "stopped: no results (stopped, or not done yet)",
         "sweeps/3: failed: out of memory  [seed=1]",
     ]
     assert markdown_summary([], lines).endswith("- sweeps/3: failed: out of memory  [seed=1]\n")

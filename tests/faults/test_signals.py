@@ -14,6 +14,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 from pytorch_lightning.callbacks import Callback
+from tiny import TINY
 
 from latent_inpaint.models import load_model
 from latent_inpaint.models.storage import read_checkpoint
@@ -89,6 +90,24 @@ def test_sigterm_keeps_a_checkpoint_that_goes_on_exactly(compose, no_evaluation,
     assert read_checkpoint(run / "checkpoints" / "last.ckpt")["global_step"] == kept
     assert train(compose("latent_control", "trainer.max_steps=5", "resume=auto", *settings)) == run.resolve()
     assert same(weights(run), weights(whole))
+
+
+def test_sigterm_to_the_whole_group_ends_as_one_to_the_process_does(pictures, tmp_path):
+    """As `timeout`, systemd and batch systems send it; data workers get it, too."""
+    overrides = ["experiment=latent_control", *TINY, f"data.root={pictures}", "data.num_workers=1"]
+    overrides += ["trainer.max_steps=100000", "trainer.val_check_interval=100000", "run_name=run"]
+    overrides += ["data.batch_size=2", "callbacks.checkpoint.every_n_steps=10"]
+    command = [sys.executable, "-m", "latent_inpaint", "train", *overrides]
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=tmp_path, start_new_session=True)
+    last = tmp_path / "outputs" / "latent_control" / "run" / "checkpoints" / "last.ckpt"
+    deadline = time.monotonic() + 200
+    while not last.is_file() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGTERM)
+    assert process.wait(60) == 143, (tmp_path / "log").read_text()
+    stopped, text = read_checkpoint(last)["global_step"], (tmp_path / "log").read_text()
+    assert f"SIGTERM at step {stopped}; resume=" in text and "DataLoader worker" not in text
 
 
 def test_a_run_killed_after_its_last_step_still_saves_the_averaged_weights(compose, no_evaluation):
