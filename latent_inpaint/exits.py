@@ -55,6 +55,8 @@ def run_command(name: str, command: Callable[[], int | None]) -> int:
 
 def one_line(message: object) -> str:
     """A message without its line breaks; the class of an exception that has none."""
+    if isinstance(message, OSError) and message.strerror:  # without the number of the error
+        message = f"{message.filename}: {message.strerror}" if message.filename else message.strerror
     return " ".join(str(message).split()) or type(message).__name__
 
 

@@ -173,8 +173,9 @@ def run_jobs(
             warnings.simplefilter("always", UserWarning)
             text = _run_job(job, model, summary, options)
         for warning in caught:
-            summary.warnings.append((str(job.image), str(warning.message)))
-            report(job, f"warning: {warning.message}")
+            message = str(warning.message).removeprefix(f"{job.image}: ")
+            summary.warnings.append((str(job.image), message))
+            report(job, f"warning: {message}")
         summary.seconds += time.perf_counter() - start
         report(job, text)
 

@@ -102,8 +102,9 @@ def _predict_folder(options: Namespace) -> int:
     def report(job: Job, text: str) -> None:
         finished = summary.done + summary.skipped + len(summary.failed)
         is_good = not text.startswith(("failed", "warning"))
+        of_mask = "" if job.output.stem == job.image.stem else f", {job.mask.name}"
         print(
-            f"{finished}/{len(jobs)} {job.image}: {text}",
+            f"{finished}/{len(jobs)} {job.image}{of_mask}: {text}",
             file=sys.stdout if is_good else sys.stderr,
             flush=True,
         )

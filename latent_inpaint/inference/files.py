@@ -98,6 +98,8 @@ def check_output(path: str | Path, mode: str, size: tuple[int, int]) -> None:
         OSError: the folder is missing or cannot be written.
     """
     path = Path(path)
+    if path.is_dir():
+        raise ValueError(f"{path}: is a folder, expected a file to write")
     if path.suffix.lower() not in SAVE_OPTIONS:
         raise ValueError(f"{path}: the ending must be one of {', '.join(SAVE_OPTIONS)}, got {path.suffix!r}")
     form = SAVE_OPTIONS[path.suffix.lower()]["format"]

@@ -198,6 +198,8 @@ def _repair_each(repair: Callable[[Any, Any], list[Any]], images: Any, masks: An
         count = len(masks) if hasattr(masks, "__len__") else type(masks).__name__
         raise ValueError(f"mask: as many masks as pictures are expected, {len(images)}, got {count}")
     repaired = [repair(image, mask) for image, mask in zip(images, masks)]
+    if not repaired:  # an empty batch, of whatever kind
+        return [images[:0] for _ in range(samples)]
     by_sample = [[results[sample] for results in repaired] for sample in range(samples)]
     if isinstance(images, Tensor):
         return [torch.stack(results) for results in by_sample]

@@ -211,7 +211,7 @@ def test_what_is_left_out_is_said(folders, rng, capsys):
     save_mask(folders / "masks" / "link" / "c.png")
     (folders / "images" / "link").symlink_to(folders / "linked")
     assert main(command(folders)) == 0
-    said = "left out: .avif: 1, hidden: 1"
+    said = "left out: .avif: 1, hidden: 1"  # and hidden: 1 of the masks
     assert said in capsys.readouterr().err and summary_of(folders)["done"] == 4
     assert any(said in message for _, message in summary_of(folders)["warnings"])
 

@@ -174,6 +174,8 @@ def test_a_picture_of_8192_squared_pixels_is_not_refused(tmp_path):
 
 
 def test_outputs_that_cannot_be_written(tmp_path):
+    with pytest.raises(ValueError, match="is a folder, expected a file to write"):
+        check_output(tmp_path, "RGB", (9, 6))
     with pytest.raises(ValueError, match="the ending must be one of"):
         check_output(tmp_path / "out.xyz", "RGB", (9, 6))
     with pytest.raises(ValueError, match="JPEG cannot hold alpha"):

@@ -237,3 +237,17 @@ print([name for name in heavy.split() if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("images", "masks"),
+    [
+        (torch.zeros(0, 3, 8, 8), torch.zeros(0, 1, 8, 8)),
+        (np.zeros((0, 8, 8, 3), np.uint8), np.zeros((0, 8, 8), bool)),
+        ([], []),
+    ],
+)
+def test_an_empty_batch_gives_an_empty_batch(network, images, masks):
+    result = latent_inpaint.inpaint(images, masks, network)
+    assert type(result) is type(images) and len(result) == 0
+    assert isinstance(images, list) or (result.shape == images.shape and result.dtype == images.dtype)

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
@@ -83,3 +86,21 @@ def test_results_of_the_same_name_do_not_meet(tmp_path, network):
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
+
+
+def test_nothing_in_the_pages_process_opens_other_formats(tmp_path):
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.eps")
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.jpg")
+    (tmp_path / "a.eps").rename(tmp_path / "a.png")
+    program = f"""
+from PIL import Image
+from latent_inpaint.web.pictures import limit_pillow
+limit_pillow()
+Image.open({str(tmp_path / "a.jpg")!r}).load()
+try:
+    Image.open({str(tmp_path / "a.png")!r})
+except Image.UnidentifiedImageError:
+    print("refused")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "refused\n"
