@@ -132,6 +132,7 @@ def _inpaint_options(options: Namespace) -> dict[str, Any]:
         "invert_mask": options.invert_mask,
         "resize_mask": options.resize_mask,
         "region_of_interest": not options.whole,
+        "membrane": options.membrane,
         "refine": options.refine,
         "progress": sys.stderr.isatty(),
     }

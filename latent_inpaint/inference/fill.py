@@ -21,9 +21,12 @@ from latent_inpaint.inference.regions import Region, find_regions, whole_picture
 from latent_inpaint.inference.seam import feather_seam
 from latent_inpaint.inference.windows import decode, encode, mask_of, split
 from latent_inpaint.models.inpainter import Inpainter, LatentModel, draws
+from latent_inpaint.models.membrane import push_pull
 
 DEFAULT_FEATHER = 8
 """Pixels over which the seam of a crop fades."""
+RIM = 16
+"""Known pixels around a hole that are predicted, too, where their error is to be extended into it."""
 _SIGNS_OF_LACK = ("allocate", "could not create a primitive")
 """What torch's allocators, and oneDNN, say of memory that they do not get."""
 _ALIGNMENT = 4
@@ -45,6 +48,7 @@ class FillOptions:
     region_of_interest: bool = True
     context: int | None = None
     feather: int | None = None
+    membrane: bool = False
     refine: bool | None = None
     refinement: RefinementOptions = field(default_factory=RefinementOptions)
     budget: Budget = field(default_factory=Budget)
@@ -112,12 +116,32 @@ def _fill_at_once(
     """Fill a region at the canvas' own size: the refiner sees all of the crop."""
     device = device_of(network)
     feather = _feather(options, is_pasted=region.box != canvas.whole)
+    margin = max(feather, RIM) if options.membrane else feather
     with torch.autocast(device.type, options.dtype, enabled=options.dtype is not torch.float32):
-        for part, prediction in _predictions(canvas, hole, region, network, options, feather):
+        parts = _predictions(canvas, hole, region, network, options, margin)
+        if options.membrane:
+            parts, feather = iter([_with_membrane(canvas, hole, region.box, parts, device)]), 0
+        for part, prediction in parts:
             unknown = torch.from_numpy(hole[part.slices]).to(device)
             image = canvas.read(part)[0].to(device) if feather else prediction
             bent = feather_seam(image, unknown, prediction.float(), feather)
             canvas.write(part, bent, region.own(hole, part))
+
+
+def _with_membrane(
+    canvas: Canvas, hole: Pixels, box: Box, parts: Iterator[tuple[Box, Tensor]], device: torch.device
+) -> tuple[Box, Tensor]:
+    """The parts of a crop as one, corrected by their error on those known pixels that they show."""
+    image = canvas.read(box)[0].to(device)
+    joined, shown = image.clone(), torch.zeros(image.shape[1:], dtype=torch.bool, device=device)
+    for part, prediction in parts:
+        rows = slice(part.top - box.top, part.bottom - box.top)
+        columns = slice(part.left - box.left, part.right - box.left)
+        joined[:, rows, columns] = prediction.float()
+        shown[rows, columns] = True
+    known = shown & ~torch.from_numpy(hole[box.slices]).to(device)
+    error = push_pull((image - joined)[None], known[None, None].float())
+    return box, (joined + error[0]).clamp(0, 1)
 
 
 def _predictions(

@@ -32,6 +32,7 @@ def inpaint(
     region_of_interest: bool = True,
     context: int | None = None,
     feather: int | None = None,
+    membrane: bool = False,
     refine: bool | RefinementOptions | None = None,
     memory_budget: int | float | str | None = None,
     precision: str | None = None,
@@ -59,6 +60,8 @@ def inpaint(
         context: known pixels around a group; None is a fifth of its longer side, 64 to 128.
         feather: pixels over which a prediction is bent towards the known pixels at the hole's edge; None is 8
             for what is pasted as a crop, 0 for whole pictures.
+        membrane: extend the error on the known pixels smoothly into the hole and take it away there, in
+            place of the feathered seam: shades and tints fit their surroundings.
         refine: optimise the latent so that large holes keep their structure (slow): True, or
             `latent_inpaint.inference.refinement.RefinementOptions`; None only where memory forces
             a reduced size.
@@ -91,6 +94,7 @@ def inpaint(
         region_of_interest=region_of_interest,
         context=context,
         feather=feather,
+        membrane=membrane,
         refine=refine,
         memory_budget=memory_budget,
         precision=precision,

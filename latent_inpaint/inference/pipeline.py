@@ -97,6 +97,7 @@ class Pipeline:
         region_of_interest: bool = True,
         context: int | None = None,
         feather: int | None = None,
+        membrane: bool = False,
         refine: bool | RefinementOptions | None = None,
         memory_budget: int | float | str | None = None,
         precision: str | None = None,
@@ -117,6 +118,7 @@ class Pipeline:
             region_of_interest: crops or the whole picture.
             context: of crops.
             feather: of the seam.
+            membrane: correct the fill by its error on the rim.
             refine: optimise the latent.
             memory_budget: of activations.
             precision: None is this pipeline's.
@@ -127,6 +129,7 @@ class Pipeline:
             region_of_interest=region_of_interest,
             context=context,
             feather=feather,
+            membrane=membrane,
             refine=isinstance(refine, RefinementOptions) or refine,
             refinement=refine if isinstance(refine, RefinementOptions) else RefinementOptions(),
             budget=budget_for(self.device, memory_budget),

@@ -59,6 +59,35 @@ def test_feathering_bends_the_prediction_towards_known_pixels_inside_the_hole_on
     np.testing.assert_array_equal(soft[~hole], image[~hole])
 
 
+class OneShade:
+    """Predicts the same grey everywhere."""
+
+    multiple = False
+
+    def __call__(self, image, mask):
+        return torch.full_like(image, 0.6)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_membrane_gives_a_fill_the_shade_around_it(image, hole, whole):
+    options = {"region_of_interest": not whole, "membrane": True}
+    result = latent_inpaint.inpaint(np.full_like(image, 40), hole, OneShade(), **options)
+    assert (result == 40).all()
+    bent = latent_inpaint.inpaint(image, hole, OneShade(), **options)
+    np.testing.assert_array_equal(bent[~hole], image[~hole])
+    assert np.abs(bent[hole].astype(int) - image[hole]).mean() < 12  # 60 without
+
+
+@pytest.mark.filterwarnings("error::latent_inpaint.inference.fill.ReducedSizeWarning")
+def test_a_membrane_is_one_for_all_windows(network, image, hole):
+    image, hole = image[250:400, 350:550], hole[250:400, 350:550]
+    options = {"region_of_interest": False, "membrane": True, "refine": False}
+    whole = latent_inpaint.inpaint(image, hole, network, **options).astype(int)
+    plain = latent_inpaint.inpaint(image, hole, network, region_of_interest=False, feather=0).astype(int)
+    windows = latent_inpaint.inpaint(image, hole, network, memory_budget="1MB", **options).astype(int)
+    assert np.abs(windows - whole).max() <= 3 < np.abs(plain - whole)[hole].max()
+
+
 def test_a_network_in_training_mode_is_used_in_eval_mode_and_left_as_it_was(network, image, hole):
     expected = latent_inpaint.inpaint(image, hole, network)
     network.train()
