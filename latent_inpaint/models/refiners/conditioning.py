@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from latent_inpaint.models.latent_statistics import LatentStatistics
 from latent_inpaint.models.refiners.base import Condition, Refiner
 from latent_inpaint.models.refiners.sampling import Guidance
-from latent_inpaint.models.refiners.statistics import LatentStatistics
 
 
 def condition_channels(channels: int, down_factor: int = 8, mean: bool = False) -> int:

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from latent_inpaint.models.denoisers.base import Denoiser
+from latent_inpaint.models.latent_statistics import LatentStatistics
 from latent_inpaint.models.refiners.base import Condition, Refiner
 from latent_inpaint.models.refiners.conditioning import check_settings, shown
 from latent_inpaint.models.refiners.denoised import Denoised
 from latent_inpaint.models.refiners.sampling import Guidance, Sampler, Task
-from latent_inpaint.models.refiners.statistics import LatentStatistics
 from latent_inpaint.paths.known import Known, position_times
 from latent_inpaint.paths.noise import Generators, normal_like, seeded, seeds
 from latent_inpaint.paths.path import LinearPath, Path
