@@ -9,7 +9,7 @@ from latent_inpaint.models import Autoencoder, load_model
 from latent_inpaint.models.autoencoders.block_transform import start_from_pictures
 from latent_inpaint.training.run import train
 
-FAMILIES = ["residual", "block_transform"]
+FAMILIES = ["residual", "residual_noise", "block_transform"]
 SMALL = ["data.size=64", "autoencoder.latent_channels=6", "trainer.max_steps=1"]
 
 
