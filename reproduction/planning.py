@@ -15,8 +15,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from latent_inpaint.evaluation.card import source_sha256
 from latent_inpaint.evaluation.files import ROWS_NAME, read_rows
+from latent_inpaint.files import read_json
 from latent_inpaint.instantiate import instantiate
-from latent_inpaint.models.storage import DESCRIPTION_NAME, WEIGHTS_NAME
+from latent_inpaint.models.storage import WEIGHTS_NAME, description_file
 from latent_inpaint.training.pretraining import RECIPE_NAME, fingerprint
 from latent_inpaint.training.run import autoencoder_recipe
 from reproduction.configuration import STEPS, composed, differences, facts, same_recipe
@@ -118,9 +119,9 @@ def _planned(run: Run, prepared: _Prepared, settings: Settings) -> Planned:
 
 def _configuration(folder: Path) -> Mapping[str, Any] | DictConfig | None:
     """The configuration that a run's weights come from; of a run without weights, the one it began with."""
-    card, begun = folder / "model" / DESCRIPTION_NAME, folder / "config.yaml"
+    card, begun = description_file(folder / "model"), folder / "config.yaml"
     if card.is_file():
-        return json.loads(card.read_text(encoding="utf-8"))["card"]["config"]
+        return read_json(card)["card"]["config"]
     if begun.is_file() and begun.stat().st_size:
         config = OmegaConf.load(begun)
         assert isinstance(config, DictConfig)

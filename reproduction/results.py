@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -13,7 +12,8 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from latent_inpaint.evaluation.files import ROWS_NAME, read_rows
-from latent_inpaint.models.storage import DESCRIPTION_NAME
+from latent_inpaint.files import read_json
+from latent_inpaint.models.storage import description_file
 from reproduction.analysis import interpolated
 from reproduction.configuration import STEPS, facts
 
@@ -107,7 +107,7 @@ def read_result(folder: Path, row: str, seed: int, cache: Path) -> Result:
     """
     rows = {entry["method"]: entry for entry in read_rows(folder / ROWS_NAME)}
     own = rows.pop(row)
-    description = json.loads((folder / "model" / DESCRIPTION_NAME).read_text(encoding="utf-8"))
+    description = read_json(description_file(folder / "model"))
     config = facts(description["card"]["config"], cache)
     steps = int(config[STEPS])
     return Result(

@@ -10,7 +10,7 @@ from typing import Any
 
 from latent_inpaint.extras import how_to_install
 from latent_inpaint.models.inpainter import LatentInpainter
-from latent_inpaint.models.storage import DESCRIPTION_NAME, WEIGHTS_NAME, save_model
+from latent_inpaint.models.storage import DESCRIPTION_NAME, FIRST_DESCRIPTION_NAME, WEIGHTS_NAME, save_model
 
 PREFIX = "hf://"
 CARD_NAME = "README.md"
@@ -33,9 +33,8 @@ def download(name: str) -> Path:
     if repository.count("/") != 1 or not all(repository.split("/")):
         raise ValueError(f"{PREFIX}{name}: a name on the hub is owner/name, got {repository!r}")
     try:
-        folder = hub.snapshot_download(
-            repository, revision=revision or None, allow_patterns=[WEIGHTS_NAME, DESCRIPTION_NAME]
-        )
+        wanted = [WEIGHTS_NAME, DESCRIPTION_NAME, FIRST_DESCRIPTION_NAME]
+        folder = hub.snapshot_download(repository, revision=revision or None, allow_patterns=wanted)
     except (hub.errors.HfHubHTTPError, hub.errors.LocalEntryNotFoundError) as error:
         raise FileNotFoundError(
             f"{PREFIX}{name}: cannot be downloaded: {str(error).splitlines()[0]}"

@@ -13,8 +13,10 @@ from latent_inpaint.importers import containers, lama
 from latent_inpaint.models.inpainter import Inpainter
 from latent_inpaint.models.storage import (
     DESCRIPTION_NAME,
+    FIRST_DESCRIPTION_NAME,
     WEIGHTS_NAME,
     build_with_weights,
+    description_file,
     load_model,
     read_card,
 )
@@ -57,7 +59,7 @@ def read_model(source: str | Path | None) -> tuple[Any, dict[str, Any]]:
 
 def _read_folder(folder: Path) -> tuple[Any, dict[str, Any]]:
     for place in (folder, folder / "model"):
-        if (place / DESCRIPTION_NAME).is_file() or (place / WEIGHTS_NAME).is_file():
+        if description_file(place).is_file() or (place / WEIGHTS_NAME).is_file():
             return _checked(load_model(place), place), read_card(place)
     if lama.is_lama_directory(folder):
         return lama.load_generator(folder), {}
@@ -65,7 +67,7 @@ def _read_folder(folder: Path) -> tuple[Any, dict[str, Any]]:
 
 
 def _read_file(path: Path) -> tuple[Any, dict[str, Any]]:
-    if path.name in (DESCRIPTION_NAME, WEIGHTS_NAME):
+    if path.name in (DESCRIPTION_NAME, FIRST_DESCRIPTION_NAME, WEIGHTS_NAME):
         return _read_folder(path.parent)
     if path.suffix == ".safetensors":
         raise ValueError(

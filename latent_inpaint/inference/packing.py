@@ -45,7 +45,7 @@ def make_box(
     data: str | None = None,
     limits: str | None = None,
 ) -> Path:
-    """Make the network in the box, `model.safetensors`, `model.json` and its card `README.md`, from a run.
+    """Make the network in the box, `model.safetensors`, `config.json` and its card `README.md`, from a run.
 
     Args:
         run: folder of a training run: `model/` and `metrics.json`, which tells its command and commit.

@@ -1,4 +1,4 @@
-"""A network on the disk: `model.safetensors` (weights) and `model.json` (how it is built). No pickle."""
+"""A network on the disk: `model.safetensors` (weights) and `config.json` (how it is built). No pickle."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from latent_inpaint.models.migrations import upgrade
 from latent_inpaint.models.parts import build, describe
 
 WEIGHTS_NAME = "model.safetensors"
-DESCRIPTION_NAME = "model.json"
-FORMAT_VERSION = 1
+DESCRIPTION_NAME = "config.json"
+FIRST_DESCRIPTION_NAME = "model.json"
+"""What format 1 called it."""
+FORMATS = (1, 2)
 
 
 def save_model(model: nn.Module, directory: str | Path, card: Mapping[str, Any] | None = None) -> Path:
@@ -33,13 +35,21 @@ def save_model(model: nn.Module, directory: str | Path, card: Mapping[str, Any] 
     from safetensors.torch import save
 
     directory = Path(directory)
-    description = {"format": FORMAT_VERSION, "model": describe(model), "card": dict(card or {})}
+    description = {"format": FORMATS[-1], "model": describe(model), "card": dict(card or {})}
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     with replacing(directory / WEIGHTS_NAME) as file:
         file.write(save(weights))  # save_file lets only the owner read
         file.flush()  # a full disk shows before the description is replaced
         write_json(directory / DESCRIPTION_NAME, description)
+    (directory / FIRST_DESCRIPTION_NAME).unlink(missing_ok=True)  # of other weights
     return directory
+
+
+def description_file(directory: str | Path) -> Path:
+    """Where a model folder's description is; `config.json` also where there is none."""
+    first = Path(directory) / FIRST_DESCRIPTION_NAME
+    own = Path(directory) / DESCRIPTION_NAME
+    return first if first.is_file() and not own.is_file() else own
 
 
 def load_model(directory: str | Path) -> nn.Module:
@@ -53,12 +63,12 @@ def load_model(directory: str | Path) -> nn.Module:
     from safetensors.torch import load_file
 
     directory = Path(directory)
-    for name in (DESCRIPTION_NAME, WEIGHTS_NAME):
-        if not (directory / name).is_file():
+    for path in (description_file(directory), directory / WEIGHTS_NAME):
+        if not path.is_file():
             raise FileNotFoundError(
-                f"{directory}: a model folder needs {DESCRIPTION_NAME} and {WEIGHTS_NAME}; {name} is missing"
+                f"{path} is missing: a model folder needs {DESCRIPTION_NAME} and {WEIGHTS_NAME}"
             )
-    description = _read_description(directory / DESCRIPTION_NAME)["model"]
+    description = _read_description(description_file(directory))["model"]
     try:
         weights = load_file(directory / WEIGHTS_NAME)
     except SafetensorError as error:
@@ -68,7 +78,7 @@ def load_model(directory: str | Path) -> nn.Module:
 
 def read_card(directory: str | Path) -> dict[str, Any]:
     """What `save_model` was told of where a model's weights come from."""
-    return dict(_read_description(Path(directory) / DESCRIPTION_NAME).get("card") or {})
+    return dict(_read_description(description_file(directory)).get("card") or {})
 
 
 def build_with_weights(description: dict[str, Any], weights: Mapping[str, Tensor], source: str) -> nn.Module:
@@ -135,9 +145,9 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
 
 def _read_description(path: Path) -> dict[str, Any]:
     description = read_json(path)
-    if not isinstance(description, dict) or description.get("format") != FORMAT_VERSION:
+    if not isinstance(description, dict) or description.get("format") not in FORMATS:
         found = description.get("format") if isinstance(description, dict) else type(description).__name__
-        raise ValueError(f"{path}: format must be {FORMAT_VERSION}, got {found}")
+        raise ValueError(f"{path}: format must be one of {FORMATS}, got {found}")
     if not isinstance(description.get("model"), dict):
         raise ValueError(f"{path}: model must describe a network, got {description.get('model')!r}")
     return description

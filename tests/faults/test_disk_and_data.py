@@ -45,7 +45,7 @@ def check_that_the_previous_files_stay(folder):
     with pytest.raises(OSError, match=r"model.safetensors.*could not be written"):
         save_model(Autoencoder(Encoder(32), Decoder(32)), folder / "model")
     assert load_model(folder / "model").encoder.stem.conv.out_channels == 2
-    assert sorted(path.name for path in (folder / "model").iterdir()) == ["model.json", "model.safetensors"]
+    assert sorted(path.name for path in (folder / "model").iterdir()) == ["config.json", "model.safetensors"]
     assert sorted(path.name for path in folder.iterdir()) == ["last.ckpt", "model"]
 
 

@@ -156,7 +156,7 @@ KINDS = {
         model_folder, "model.safetensors", mutate, lambda path: latent_inpaint.load(path.parent), DOCUMENTED,
     ),
     "description": (
-        model_folder, "model.json", mutate, lambda path: latent_inpaint.load(path.parent), DOCUMENTED,
+        model_folder, "config.json", mutate, lambda path: latent_inpaint.load(path.parent), DOCUMENTED,
     ),
     "LaMa's checkpoint": (
         lambda _: {path.name: path.read_bytes() for path in LAMA.iterdir()}, "best.ckpt", mutate_archive,

@@ -52,7 +52,7 @@ def test_pushing_uploads_weights_description_and_card(tmp_path, network, monkeyp
     assert address == "https://huggingface.co/owner/name"
     assert made == [("owner/name", {"private": True, "exist_ok": True})]
     names = sorted(path.name for path in (tmp_path / "remote").iterdir())
-    assert names == ["README.md", "model.json", "model.safetensors"]
+    assert names == ["README.md", "config.json", "model.safetensors"]
     card = (tmp_path / "remote" / "README.md").read_text()
     assert '**data**: "photographs"' in card and 'load("hf://owner/name")' in card
     latent_inpaint.load(tmp_path / "remote")

@@ -108,7 +108,7 @@ def foreign_checkpoint(folder: Path) -> Path:
 
 
 def foreign_description(folder: Path) -> Path:
-    (folder / "model.json").write_text(
+    (folder / "config.json").write_text(
         json.dumps({"format": 1, "model": {"class": "os.system", "arguments": {}}})
     )
     save_file({"x": torch.zeros(1)}, folder / "model.safetensors")
@@ -139,7 +139,7 @@ class Harmful:
         (picture, ValueError, r"picture\.png"),
         (foreign_checkpoint, ValueError, "not of an inpainting network"),
         (foreign_description, ValueError, "class must be one of"),
-        (bare_weights, ValueError, r"give a folder with model\.json"),
+        (bare_weights, ValueError, r"give a folder with config\.json"),
         (code_in_a_pickle, ValueError, "refused"),
     ],
 )

@@ -107,7 +107,7 @@ def test_both_are_frozen_and_a_saved_network_needs_no_other_file(case, image, tm
     model = inpainter(encoder, decoder)
     mask = (image[:, :1] > 0.7).float()
     save_model(model, tmp_path)
-    assert str(case[2]) not in (tmp_path / "model.json").read_text()
+    assert str(case[2]) not in (tmp_path / "config.json").read_text()
     assert torch.equal(load_model(tmp_path)(image, mask), model(image, mask))
 
 

@@ -18,7 +18,7 @@ from latent_inpaint.models import (
     save_model,
 )
 from latent_inpaint.models.parts import build, describe
-from latent_inpaint.models.storage import read_checkpoint
+from latent_inpaint.models.storage import read_card, read_checkpoint
 
 
 @pytest.fixture
@@ -39,9 +39,9 @@ def test_round_trip(model, tmp_path):
 
 def test_weights_of_another_network_are_named(model, tmp_path):
     save_model(model, tmp_path)
-    description = json.loads((tmp_path / "model.json").read_text())
+    description = json.loads((tmp_path / "config.json").read_text())
     description["model"]["arguments"]["refiner"]["arguments"]["n_blocks"] = 2
-    (tmp_path / "model.json").write_text(json.dumps(description))
+    (tmp_path / "config.json").write_text(json.dumps(description))
     with pytest.raises(ValueError, match=r"of another network: missing refiner.blocks.1"):
         load_model(tmp_path)
 
@@ -51,11 +51,23 @@ def test_damaged_files(model, tmp_path):
     (tmp_path / "model.safetensors").write_bytes(b"\x00" * 100)
     with pytest.raises(ValueError, match="not a safetensors file"):
         load_model(tmp_path)
-    (tmp_path / "model.json").write_text("{")
+    (tmp_path / "config.json").write_text("{")
     with pytest.raises(ValueError, match="not a JSON file"):
         load_model(tmp_path)
-    (tmp_path / "model.json").unlink()
-    with pytest.raises(FileNotFoundError, match=r"model.json is missing"):
+    (tmp_path / "config.json").unlink()
+    with pytest.raises(FileNotFoundError, match=r"config.json is missing: a model folder needs"):
+        load_model(tmp_path)
+
+
+def test_what_the_first_format_saved_is_read(model, tmp_path):
+    (save_model(model, tmp_path, {"data": "none"}) / "config.json").rename(tmp_path / "model.json")
+    description = json.loads((tmp_path / "model.json").read_text())
+    (tmp_path / "model.json").write_text(json.dumps(description | {"format": 1}))
+    assert describe(load_model(tmp_path)) == describe(model) and read_card(tmp_path) == {"data": "none"}
+    save_model(model, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.json", "model.safetensors"]
+    (tmp_path / "config.json").write_text(json.dumps(description | {"format": 3}))
+    with pytest.raises(ValueError, match=r"config\.json: format must be one of \(1, 2\), got 3"):
         load_model(tmp_path)
 
 
@@ -146,7 +158,7 @@ def test_foreign_and_missing_checkpoints(tmp_path):
 
 def test_who_may_read_the_folder_may_read_the_weights(tmp_path):
     folder = save_model(Encoder(2), tmp_path)
-    assert (folder / "model.safetensors").stat().st_mode == (folder / "model.json").stat().st_mode
+    assert (folder / "model.safetensors").stat().st_mode == (folder / "config.json").stat().st_mode
 
 
 def test_values_are_parts_too():
