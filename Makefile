@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 export NO_ALBUMENTATIONS_UPDATE := 1
 
-.PHONY: help setup train test test-slow docs lint evaluate reproduce bench clean
+.PHONY: help setup train test test-slow test-lowest docs lint evaluate reproduce bench clean
 
 help:
 	@echo "make train      set up, then pretrain the autoencoder and train latent_control on sample photographs"
 	@echo "make test       set up, then the test suite (under 8 minutes on two cores)"
 	@echo "make test-slow  the tests that take longer"
+	@echo "make test-lowest  the test suite with the lowest versions that setup.cfg allows, in an environment of its own"
 	@echo "make evaluate   table and report: on Places2 if PLACES2_DIR is set, else on the sample photographs"
 	@echo "make reproduce  DATA=DIR: the rows of the thesis' tables trained again, and a report (days of computing; resumable)"
 	@echo "make bench      ratios of speed with their targets, on this machine (under 10 minutes on two cores)"
@@ -36,6 +37,19 @@ test: setup
 
 test-slow: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m slow $(ARGS)
+
+# The floors in setup.cfg are true: the lowest direct dependencies, in $(VENV)-lowest. A check for now and then.
+LOWEST := $(VENV)-lowest
+
+test-lowest: $(LOWEST)/installed
+	OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+$(LOWEST)/installed: setup.cfg setup.py pyproject.toml
+	test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check uv
+	$(LOWEST)/bin/python -m uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct \
+		--editable ".[dev]"
+	touch $@
 
 # PLACES2_DIR=DIR evaluates on Places2's validation pictures; SIZE=512, MASKS=medium_frozen, COUNT= and CHECKPOINT= change it.
 SIZE ?= 256

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from latent_inpaint.evaluation.methods import Method
+
+log = logging.getLogger(__name__)
 
 JOURNALS = ".interrupted"
 
@@ -45,6 +48,8 @@ def check_method_names(arguments: Sequence[str], folder: Path) -> None:
 def build_methods(methods: DictConfig, checkpoint: str | Sequence[str] | None) -> list[Method]:
     """The configured methods, networks first, each named as its key; the networks' ceilings come last.
 
+    A method whose library is not installed is left out with a warning.
+
     Args:
         methods: name → node with a `_target_`.
         checkpoint: network or networks to evaluate, whatever `latent_inpaint.load` reads.
@@ -53,6 +58,8 @@ def build_methods(methods: DictConfig, checkpoint: str | Sequence[str] | None) -
         FileNotFoundError: a checkpoint that is not there.
         ValueError: a checkpoint without an inpainting network of ours.
     """
+    from hydra.errors import InstantiationException
+
     from latent_inpaint.evaluation.ceiling import ceilings
     from latent_inpaint.evaluation.networks import load_network
     from latent_inpaint.instantiate import instantiate
@@ -61,7 +68,13 @@ def build_methods(methods: DictConfig, checkpoint: str | Sequence[str] | None) -
     built: list[Any] = [load_network(path) for path in paths]
     _number_equal_names(built)
     for name, node in methods.items():
-        method = instantiate(node)
+        try:
+            method = instantiate(node)
+        except InstantiationException as error:
+            if not isinstance(error.__cause__, ImportError):
+                raise
+            log.warning("%s is left out: %s", name, error.__cause__)
+            continue
         method.name = str(name)
         built.append(method)
     return [*built, *ceilings(built)]

@@ -14,7 +14,7 @@ from latent_inpaint.evaluation.curation import Curator
 from latent_inpaint.evaluation.guides import Guide, GuideMaker
 from latent_inpaint.evaluation.methods import BlindMethod
 from latent_inpaint.evaluation.networks import Network, load_network
-from latent_inpaint.evaluation.patchmatch import check_sources, load_patchmatch
+from latent_inpaint.evaluation.patchmatch import check_installed, check_sources, load_patchmatch
 from latent_inpaint.models.inpainter import composite
 
 
@@ -47,6 +47,7 @@ class GuidedPatchMatch(BlindMethod):
         name: str = "guided_patchmatch",
     ) -> None:
         super().__init__(name)
+        check_installed()
         if not guides:
             raise ValueError("guides: expected at least one, got none")
         if weight < 0:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import platform
+import sys
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
 from latent_inpaint.evaluation.classical import Hole, Picture, PictureMethod
+from latent_inpaint.extras import how_to_install
 
 
 class PatchMatch(PictureMethod):
@@ -17,6 +21,7 @@ class PatchMatch(PictureMethod):
         name: how the method is called in tables.
 
     Raises:
+        ImportError: the library is not installed.
         ValueError: a patch size below 1.
     """
 
@@ -24,6 +29,7 @@ class PatchMatch(PictureMethod):
         super().__init__(name)
         if patch_size < 1:
             raise ValueError(f"patch_size must be at least 1, got {patch_size}")
+        check_installed()
         self.patch_size = patch_size
         self.seed = seed
 
@@ -37,6 +43,20 @@ class PatchMatch(PictureMethod):
     def card(self) -> dict[str, Any]:
         """Patch size and seed."""
         return {"patch_size": self.patch_size, "seed": self.seed}
+
+
+def check_installed() -> None:
+    """Say at once that the library is missing, and who gets it.
+
+    Raises:
+        ImportError: it is not installed; the extra `evaluate` has it on Python 3.11 and newer.
+    """
+    if find_spec("patchmatch") is not None:
+        return
+    python = ".".join(platform.python_version_tuple()[:2])
+    if sys.version_info < (3, 11):
+        raise ImportError(f"needs pypatchmatch, which has no build for Python {python}, only from 3.11 on")
+    raise ImportError(f"needs pypatchmatch: {how_to_install('evaluate')}")
 
 
 def load_patchmatch() -> ModuleType:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
+
+from latent_inpaint.exits import run_command
 
 RUN = "outputs/latent_control/RUN"
 Study = Callable[[argparse.Namespace], None]
@@ -13,14 +14,13 @@ Study = Callable[[argparse.Namespace], None]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a study; returns the exit status."""
     options = _parser().parse_args(arguments)
-    from reproduction.studies import studies
 
-    try:
+    def study() -> None:
+        from reproduction.studies import studies
+
         getattr(studies, options.study)(options)
-    except (ImportError, ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+
+    return run_command("visualize", study)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -10,6 +10,8 @@ from latent_inpaint.evaluation.guides import ColourGuide, FeatureGuide, NoGuide,
 from latent_inpaint.evaluation.networks import Network
 from latent_inpaint.evaluation.patchmatch import PatchMatch
 
+pytest.importorskip("patchmatch", reason="pypatchmatch has no build for this Python")
+
 
 class Oracle(nn.Module):
     """Knows a picture, blurred; its features are the picture at a quarter of the size."""

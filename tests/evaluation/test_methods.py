@@ -1,14 +1,22 @@
+import logging
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 import torch
+from omegaconf import OmegaConf
 from torch import nn
 
 from latent_inpaint.evaluation.classical import NavierStokes, Telea, from_picture, to_picture
+from latent_inpaint.evaluation.command import build_methods
 from latent_inpaint.evaluation.methods import CopyNothing, GreyFill, GroundTruth, MeanFill
 from latent_inpaint.evaluation.networks import Network, load_network, name_of
 from latent_inpaint.evaluation.patchmatch import PatchMatch
 
-BLIND = [Telea(), NavierStokes(), PatchMatch(patch_size=2), CopyNothing(), GreyFill(), MeanFill()]
+BLIND = [Telea(), NavierStokes(), CopyNothing(), GreyFill(), MeanFill()]
+has_patchmatch = find_spec("patchmatch") is not None
+BLIND += [PatchMatch(patch_size=2)] if has_patchmatch else []
+needs_patchmatch = pytest.mark.skipif(not has_patchmatch, reason="pypatchmatch has no build for this Python")
 
 
 def stripes(size=48, period=8):
@@ -58,6 +66,7 @@ def test_classical_methods_beat_a_black_hole_and_patchmatch_continues_texture():
     assert error["patchmatch"] < 0.7 * min(error["telea"], error["navier_stokes"])
 
 
+@needs_patchmatch
 def test_patchmatch_repeats_itself_and_obeys_its_seed():
     generator = torch.Generator().manual_seed(0)
     image = torch.rand(1, 3, 32, 32, generator=generator)
@@ -82,6 +91,7 @@ def test_a_picture_without_a_hole_comes_back():
         torch.testing.assert_close(method(image, torch.zeros_like(mask)), image, rtol=0, atol=1e-7)
 
 
+@needs_patchmatch
 def test_patchmatch_says_that_an_all_hole_mask_leaves_nothing_to_copy():
     image, mask = stripes()
     with pytest.raises(ValueError, match="all-hole"):
@@ -167,3 +177,20 @@ def test_names_of_checkpoints(tmp_path):
 def test_a_missing_checkpoint_is_named():
     with pytest.raises(FileNotFoundError, match="nowhere"):
         load_network("nowhere")
+
+
+def test_a_method_without_its_library_is_left_out_with_one_line(monkeypatch, caplog):
+    monkeypatch.setattr("latent_inpaint.evaluation.patchmatch.find_spec", lambda name: None)
+    nodes = {
+        "patchmatch": {"_target_": "latent_inpaint.evaluation.patchmatch.PatchMatch"},
+        "mean": {"_target_": "latent_inpaint.evaluation.methods.MeanFill"},
+    }
+    caplog.set_level(logging.WARNING)
+    (left,) = build_methods(OmegaConf.create(nodes), None)
+    assert left.name == "mean"
+    (message,) = caplog.messages
+    assert message.startswith("patchmatch is left out: needs pypatchmatch") and "\n" not in message
+    monkeypatch.setattr("latent_inpaint.evaluation.patchmatch.sys.version_info", (3, 10))
+    monkeypatch.setattr("platform.python_version_tuple", lambda: ("3", "10", "4"))
+    with pytest.raises(ImportError, match=r"no build for Python 3\.10, only from 3\.11 on"):
+        PatchMatch()

@@ -92,22 +92,38 @@ def test_sigterm_keeps_a_checkpoint_that_goes_on_exactly(compose, no_evaluation,
     assert same(weights(run), weights(whole))
 
 
-def test_sigterm_to_the_whole_group_ends_as_one_to_the_process_does(pictures, tmp_path):
-    """As `timeout`, systemd and batch systems send it; data workers get it, too."""
+def training_process(pictures, folder):
+    """A training in a process group of its own, past its first checkpoint; its log and its checkpoint."""
     overrides = ["experiment=latent_control", *TINY, f"data.root={pictures}", "data.num_workers=1"]
     overrides += ["trainer.max_steps=100000", "trainer.val_check_interval=100000", "run_name=run"]
     overrides += ["data.batch_size=2", "callbacks.checkpoint.every_n_steps=10"]
     command = [sys.executable, "-m", "latent_inpaint", "train", *overrides]
-    with (tmp_path / "log").open("w") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=tmp_path, start_new_session=True)
-    last = tmp_path / "outputs" / "latent_control" / "run" / "checkpoints" / "last.ckpt"
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, start_new_session=True)
+    last = folder / "outputs" / "latent_control" / "run" / "checkpoints" / "last.ckpt"
     deadline = time.monotonic() + 200
     while not last.is_file() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
+    return process, folder / "log", last
+
+
+def test_sigterm_to_the_whole_group_ends_as_one_to_the_process_does(pictures, tmp_path):
+    """As `timeout`, systemd and batch systems send it; data workers get it, too."""
+    process, log, last = training_process(pictures, tmp_path)
     os.killpg(process.pid, signal.SIGTERM)
-    assert process.wait(60) == 143, (tmp_path / "log").read_text()
-    stopped, text = read_checkpoint(last)["global_step"], (tmp_path / "log").read_text()
-    assert f"SIGTERM at step {stopped}; resume=" in text and "DataLoader worker" not in text
+    assert process.wait(60) == 143, log.read_text()
+    stopped = read_checkpoint(last)["global_step"]
+    assert f"SIGTERM at step {stopped}; resume=" in log.read_text()
+    assert "DataLoader worker" not in log.read_text()
+
+
+@pytest.mark.slow
+def test_ctrl_c_keeps_a_checkpoint_and_says_how_to_go_on(pictures, tmp_path):
+    process, log, last = training_process(pictures, tmp_path)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it
+    assert process.wait(60) == 130, log.read_text()
+    stopped = read_checkpoint(last)["global_step"]
+    assert f"Stopped at step {stopped}; resume=" in log.read_text()
 
 
 def test_a_run_killed_after_its_last_step_still_saves_the_averaged_weights(compose, no_evaluation):
