@@ -23,14 +23,16 @@ START_PICTURES = 512
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """What the autoencoder makes of a batch; both `[B, 3, H, W]` in [0, 1].
+    """What the autoencoder makes of a batch.
 
     Attributes:
-        image: the pictures.
-        prediction: what the decoder gave.
+        image: the pictures, `[B, 3, H, W]` in [0, 1].
+        mask: their holes, `[B, 1, H, W]`, for terms that weigh them.
+        prediction: what the decoder gave, `[B, 3, H, W]` in [0, 1].
     """
 
     image: Tensor
+    mask: Tensor
     prediction: Tensor
 
 
@@ -39,7 +41,7 @@ class AutoencoderTraining(TrainingModule):
 
     Args:
         model: the autoencoder.
-        losses: terms that look at `.image` and `.prediction` (the thesis: mean squared error).
+        losses: terms that look at pixels: squared error (the thesis), L1, perceptual.
         optimizer: makes the optimizer from the parameters.
         scheduler: makes the learning rate's schedule, advanced every step; None keeps the rate constant.
         gradient_clip: largest norm of the gradient; None for no limit.
@@ -74,7 +76,7 @@ class AutoencoderTraining(TrainingModule):
         latent = model.encoder(batch.image)
         if self.disturbance is not None:
             latent = self.disturbance(latent, batch.mask, self._generator())
-        return Reconstruction(batch.image, model.decoder(latent))
+        return Reconstruction(batch.image, batch.mask, model.decoder(latent))
 
     def _generator(self) -> torch.Generator:
         """Of its own for each step and process: a resumed run draws what an uninterrupted one would."""

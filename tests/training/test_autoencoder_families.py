@@ -48,3 +48,11 @@ def test_a_resumed_residual_run_equals_an_uninterrupted_one(compose):
     train(compose("autoencoder", *settings("half", 4), constant, f"resume={last}"))
     ours, expected = (load_model(run / "model").state_dict() for run in (half, whole))
     assert all(torch.equal(ours[name], expected[name]) for name in expected)
+
+
+def test_stage_1_takes_every_loss_that_looks_at_pixels(compose):
+    """L1 and perceptual beside the squared error; each is logged."""
+    terms = ["+losses@autoencoder.training.losses=[pixel_l1,perceptual_lite0]"]
+    run = train(compose("autoencoder", "autoencoder=residual", *terms, "trainer.log_every_n_steps=1"))
+    header, *_ = (run / "metrics.csv").read_text().splitlines()
+    assert {"train/mse", "train/pixel_l1", "train/perceptual"} <= set(header.split(","))
