@@ -30,7 +30,7 @@ class Found:
 
 
 def find_files(folder: str | Path, endings: Sequence[str], without: Sequence[Path] = ()) -> Found:
-    """The files of these endings; links to folders are followed, but not in circles.
+    """The files of these endings; links to folders are followed, but no folder is looked at twice.
 
     Args:
         folder: where to look, at any depth.
@@ -49,26 +49,30 @@ def find_files(folder: str | Path, endings: Sequence[str], without: Sequence[Pat
 
 
 def _walk(
-    folder: str, prefix: str, linked: set[str], left_out: Counter[str], without: set[str]
+    folder: str, prefix: str, seen: set[str], left_out: Counter[str], without: set[str]
 ) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Relative paths of the files; `linked` keeps links to folders from being followed in circles."""
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith("."):
-                left_out["hidden"] += 1
-            elif entry.is_dir():
-                target = os.path.realpath(entry.path)
-                if target in without:
-                    continue
-                if entry.is_symlink():
-                    if target in linked or os.path.realpath(folder).startswith(target):
-                        continue
-                    linked.add(target)
-                yield from _walk(entry.path, f"{prefix}{entry.name}/", linked, left_out, without)
-            elif entry.is_file():
-                yield prefix + entry.name, entry
-            else:
-                left_out["no file"] += 1
+    """Relative paths of the files; no folder is walked twice, by whatever link, so circles end."""
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except PermissionError:
+        left_out["folder that cannot be read"] += 1
+        return
+    for entry in entries:
+        if entry.name.startswith("."):
+            left_out["hidden"] += 1
+        elif entry.is_dir():
+            target = os.path.realpath(entry.path)
+            if target in without:
+                continue
+            if target in seen:
+                left_out["folder linked twice"] += 1
+                continue
+            seen.add(target)
+            yield from _walk(entry.path, f"{prefix}{entry.name}/", seen, left_out, without)
+        elif entry.is_file():
+            yield prefix + entry.name, entry
+        else:
+            left_out["broken link"] += 1
 
 
 def pair(pictures: Iterable[str], masks: Iterable[str]) -> dict[str, list[str]]:

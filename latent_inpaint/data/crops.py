@@ -94,7 +94,11 @@ class Crop:
     def _check(self, what: str, array: np.ndarray) -> None:
         if array.shape != self.picture:
             expected, got = (f"{width}×{height}" for height, width in (self.picture, array.shape))
-            raise ValueError(f"{what}: expected the picture's size {expected} (width × height), got {got}")
+            turned = array.shape == self.picture[::-1]
+            hint = "; pictures are turned as their EXIF says, turn it likewise" if turned else ""
+            raise ValueError(
+                f"{what}: expected the picture's size {expected} (width × height), got {got}{hint}"
+            )
 
     def _nearest(self, array: np.ndarray) -> np.ndarray:
         starts = (self.top, self.left)

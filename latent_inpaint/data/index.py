@@ -56,7 +56,8 @@ def _folder_times(folder: Path) -> dict[str, int]:
 
 def _leads_up(current: str, name: str) -> bool:
     path = os.path.join(current, name)
-    return os.path.islink(path) and os.path.realpath(current).startswith(os.path.realpath(path))
+    above = os.path.join(os.path.realpath(path), "")
+    return os.path.islink(path) and os.path.join(os.path.realpath(current), "").startswith(above)
 
 
 def _save(path: Path, listing: Listing, times: dict[str, int]) -> None:

@@ -66,6 +66,8 @@ class FolderLayout:
         below = {path.name.lower(): path for path in sorted(folder.iterdir()) if path.is_dir()}
         held = next((below[name] for name in HELD_OUT if name in below), None)
         if held is not None and "train" in below:
+            if below["train"].resolve() == held.resolve():
+                raise ValueError(f"data.root: {below['train']} and {held} are one folder")
             train, val = list_pictures(below["train"]), list_pictures(held)
             return Splits(
                 _without_held_out(train), val, description=f"{below['train'].name}/ and {held.name}/"

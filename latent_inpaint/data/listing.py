@@ -1,5 +1,6 @@
 """Lists of picture files: recursive, keyed on the path relative to the data folder."""
 
+import codecs
 import hashlib
 import heapq
 import logging
@@ -113,7 +114,7 @@ def read_file_list(path: str | Path, *roots: Path) -> Listing:
     """The pictures named in a text file: one path per line, relative to a data folder.
 
     Lines as in Places365's own lists (`/a/airfield/00000001.jpg 0`) are understood: a leading slash and an
-    index after the path are dropped. The order is the file's.
+    index after the path are dropped. The order is the file's; what it names twice is taken once.
 
     Args:
         path: the list.
@@ -126,7 +127,7 @@ def read_file_list(path: str | Path, *roots: Path) -> Listing:
     path = Path(path).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f"file list {path} does not exist")
-    lines = path.read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines()
+    lines = _text(path).splitlines()
     names = [_listed_name(line) for line in lines if line.strip()]
     if not names:
         raise ValueError(f"file list {path} is empty: expected one relative path per line")
@@ -134,15 +135,27 @@ def read_file_list(path: str | Path, *roots: Path) -> Listing:
         if ".." in name.split("/"):
             raise ValueError(f"file list {path}: {name} leaves the data folder")
     root = next((root for root in roots if _size(root / _as_stored(root, names[0])) >= 0), roots[0])
-    sizes = [_size(root / name) for name in names]
-    for number in [number for number, size in enumerate(sizes) if size < 0]:
-        names[number] = _as_stored(root, names[number])
-        sizes[number] = _size(root / names[number])
+    sizes_of = {name: _size(root / name) for name in names}
+    for name in [name for name, size in sizes_of.items() if size < 0]:
+        stored = _as_stored(root, name)
+        if stored != name:
+            del sizes_of[name]
+            sizes_of[stored] = _size(root / stored)
+    names, sizes = list(sizes_of), list(sizes_of.values())
     missing = [name for name, size in zip(names, sizes) if size < 0]
     if missing:
         count = f"{len(missing)} of {len(names)}"
         raise FileNotFoundError(f"file list {path}: {count} are not in {root}, first {missing[0]}")
     return Listing(root, names, np.array(sizes, dtype=np.int64))
+
+
+def _text(path: Path) -> str:
+    """A text file in UTF-8, or in UTF-16 with its mark, as Notepad writes them."""
+    content = path.read_bytes()
+    is_wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode(
+        "utf-16" if is_wide else "utf-8-sig", errors="replace" if is_wide else "surrogateescape"
+    )
 
 
 def _size(path: Path) -> int:

@@ -84,7 +84,13 @@ class ShardDataModule(ResumableDataModule):
 
     def setup(self, stage: str | None = None) -> None:
         """Finds the shards, so that missing ones are reported before anything else starts."""
-        _ = self._train_reader, self._val_reader
+        train, val = (
+            {shard.url for shard in reader.shards} for reader in (self._train_reader, self._val_reader)
+        )
+        if stage != "test" and train & val:
+            raise ValueError(
+                f"shards, val_shards: {len(train & val)} are in both, such as {min(train & val)}"
+            )
 
     def train_dataloader(self) -> ShardLoader:
         """An endless loader of `Batch`, from the epoch on that `images_seen` lies in."""

@@ -10,6 +10,8 @@ Any other threshold than `THRESHOLD` is taken literally: brightness (luma) on th
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,12 +74,13 @@ def understand(mask: Any, threshold: float = THRESHOLD) -> Reading:
     if threshold != THRESHOLD:
         full = _scale_of_type(pixels)
         return Reading(_luma(pixels) > (threshold - 0.5) / 255 * full, f"brightness above {threshold:g}")
+    is_lossy = getattr(mask, "format", None) in ("JPEG", "MPO", "WEBP")
     if pixels.shape[2] in (2, 4):
         reading = _by_alpha(pixels[..., :-1], pixels[..., -1])
         if reading is not None:
             return reading
         pixels = pixels[..., :-1]
-    return _by_value(pixels[..., 0]) if pixels.shape[2] == 1 else _by_colour(pixels)
+    return _by_value(pixels[..., 0], is_lossy) if pixels.shape[2] == 1 else _by_colour(pixels, is_lossy)
 
 
 def _pixels(mask: Any) -> Pixels:
@@ -121,7 +124,7 @@ def _check_palette(image: Image.Image) -> None:
         raise UnclearMask(f"mask: its palette shows {len(used)} values in one colour; {_WAY_OUT}")
 
 
-def _by_value(values: Pixels, notes: tuple[str, ...] = ()) -> Reading:
+def _by_value(values: Pixels, is_lossy: bool) -> Reading:
     """One channel of integers or floats."""
     levels, counts = _levels(values)
     if not np.isfinite(levels).all() or levels[0] < (-0.001 if values.dtype.kind == "f" else 0):
@@ -131,13 +134,14 @@ def _by_value(values: Pixels, notes: tuple[str, ...] = ()) -> Reading:
     seen = f"its largest value is {top:g} of {full:g}"
     cut = (THRESHOLD - 0.5) / 255 * full
     if top == 0:
-        return Reading(np.zeros(values.shape, bool), "nothing is set", notes)
+        return Reading(np.zeros(values.shape, bool), "nothing is set")
     if values.dtype.kind != "f" and top == 1:
-        return Reading(values == 1, "1 of 0 and 1", (*notes, "its values are 0 and 1: 1 is the hole"))
+        return Reading(values == 1, "1 of 0 and 1", ("its values are 0 and 1: 1 is the hole",))
+    notes: tuple[str, ...] = ()
     if values.dtype == np.uint16 and full == 255:
-        notes = (*notes, "its 16-bit values reach no further than 255, which is taken as the full scale")
+        notes = ("its 16-bit values reach no further than 255, which is taken as the full scale",)
     if top > cut:
-        return Reading(values > cut, "values", (*notes, *_check_greys(levels / full, counts)))
+        return Reading(values > cut, "values", (*notes, *_check_greys(levels / full, counts, is_lossy)))
     if len(levels) == 2 and levels[0] == 0:
         return Reading(values > 0, "what is not 0", (*notes, f"{seen}: what is not 0 is the hole"))
     if len(levels) == 1:
@@ -145,13 +149,13 @@ def _by_value(values: Pixels, notes: tuple[str, ...] = ()) -> Reading:
     raise UnclearMask(f"mask: {seen} (of {len(levels)} values), the threshold is 128; {_WAY_OUT}")
 
 
-def _check_greys(levels: Pixels, counts: Pixels) -> tuple[str, ...]:
+def _check_greys(levels: Pixels, counts: Pixels, is_lossy: bool) -> tuple[str, ...]:
     """Whether greys in [0, 1] leave a doubt: a note, or an error."""
     if len(levels) < 3:
         return ()
     total, is_dark = counts.sum(), (levels > 0) & (levels <= 1 / 8)
     n_grey = counts[(levels > 1 / 8) & (levels < 7 / 8)].sum()
-    is_noisy = len(levels) > _LEVELS or ((levels > 15 / 16) & (levels < levels[-1])).any()  # a lossy file
+    is_noisy = is_lossy or len(levels) > _LEVELS or ((levels > 15 / 16) & (levels < levels[-1])).any()
     n_dark = 0 if is_noisy else counts[is_dark].sum()
     grey = n_grey / total
     if n_grey > max(_REGION, 0.5 * total):
@@ -167,31 +171,41 @@ def _check_greys(levels: Pixels, counts: Pixels) -> tuple[str, ...]:
     return ()
 
 
-def _by_colour(pixels: Pixels) -> Reading:
+def _by_colour(pixels: Pixels, is_lossy: bool) -> Reading:
     """Three channels; greys go by their brightness, paint of one colour on black is the hole."""
     full = _scale(pixels.dtype, np.array([pixels.min(), pixels.max()]))
     brightest = pixels.max(axis=2)
     is_coloured = brightest - pixels.min(axis=2) > full / 4 * min(1, float(brightest.max()) / full)
     if is_coloured.mean() <= _FEW:
-        return _by_value(_luma(pixels))
-    is_bright = brightest > full / 2
-    names = _colour_names(pixels, is_coloured, brightest)
-    bright_greys = float((is_bright & ~is_coloured).mean())
-    if len(names) > 1 or bright_greys > _FEW:
-        others = f", and {bright_greys:.0%} of it is light" if bright_greys > _FEW else ""
+        return _by_value(brightest, is_lossy)
+    paint, others = _paints(pixels, is_coloured)
+    is_bright = brightest > paint.max() / 2  # half of the paint: its edge
+    light = float((brightest[~is_coloured] > full / 2).sum()) / brightest.size
+    if others or light > _FEW:
+        names = ", ".join([_name(paint), *others])
+        also = f", and {light:.0%} of it is light" if light > _FEW else ""
         raise UnclearMask(
-            f"mask: it has colours ({', '.join(names)}){others}, so it is not clear what is the hole: paint "
-            f"on a copy of the picture? {_WAY_OUT}"
+            f"mask: it has colours ({names}){also}, so it is not clear what is the hole: paint on a copy of "
+            f"the picture? {_WAY_OUT}"
         )
-    return _by_value(brightest, (f"it is painted in {names[0]}: what is not black is the hole",))
+    note = f"it is painted in {_name(paint)}: what is not black is the hole"
+    return Reading(is_bright, "paint on black", (note,))
 
 
-def _colour_names(pixels: Pixels, where: Pixels, brightest: Pixels) -> list[str]:
-    """The colours of pixels, roughly, without those that hardly occur."""
-    strong = pixels[where] > brightest[where][:, None] / 2  # [N, 3]
-    codes = np.bincount(strong @ np.array([4, 2, 1]), minlength=8)
+def _paints(pixels: Pixels, is_coloured: Pixels) -> tuple[Pixels, list[str]]:
+    """The colour `[3]` of most coloured pixels, and the names of others; of a million pixels at most."""
+    step = max(1, math.isqrt(is_coloured.size >> 20))
+    some = pixels[::step, ::step][is_coloured[::step, ::step]].astype(np.float32)  # [N, 3]
+    paint = np.median(some, axis=0)
+    some = some[some.max(axis=1) > paint.max() / 2]
+    differs = np.abs(some / some.max(axis=1, keepdims=True) - paint / paint.max()).max(axis=1) > 0.5
+    names = Counter(map(_name, some[differs][:10_000]))
+    return paint, [name for name, _ in names.most_common(3)] if differs.mean() > 0.02 else []
+
+
+def _name(colour: Pixels) -> str:
     names = ("black", "blue", "green", "cyan", "red", "magenta", "yellow", "white")
-    return [names[code] for code in np.argsort(-codes) if codes[code] > 0.01 * codes.sum()]
+    return names[int((colour > colour.max() / 2) @ np.array([4, 2, 1]))]
 
 
 def _by_alpha(colours: Pixels, alpha: Pixels) -> Reading | None:

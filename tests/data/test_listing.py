@@ -94,3 +94,13 @@ def test_wrong_file_lists(tree, tmp_path, content, error, message):
 def test_missing_file_list(tree):
     with pytest.raises(FileNotFoundError, match=r"file list .* does not exist"):
         read_file_list(tree / "none.txt", tree)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le"])
+def test_lists_as_editors_write_them(tmp_path, make_picture, encoding):
+    make_picture(tmp_path / "caf\u00e9.png")
+    mark = "\ufeff" if encoding == "utf-16-le" else ""
+    text = f"{mark}caf\u00e9.png 0\r\n/caf\u00e9.png 0\r\ncafe\u0301.png\r\n"
+    (tmp_path / "list.txt").write_bytes(text.encode(encoding))
+    listing = read_file_list(tmp_path / "list.txt", tmp_path)
+    assert list(listing.names) == ["caf\u00e9.png"]

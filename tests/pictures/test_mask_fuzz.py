@@ -17,14 +17,14 @@ from latent_inpaint.pictures.masks import UnclearMask
 
 PAINTS = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0), (128, 0, 0), (90, 0, 90), (255, 120, 0))
 TIFF = ("raw", "tiff_deflate", "tiff_lzw", "packbits")
-# Mode → containers that keep it, and how to write them; JPEG is the only lossy one.
+# Mode → containers that keep it, and how to write them; those with a quality are lossy.
 CONTAINERS = {
     "1": (("PNG", {}), ("TIFF", {"compression": "group4"}), ("BMP", {}), ("GIF", {})),
     "L": (("PNG", {}), ("TIFF", {}), ("BMP", {}), ("GIF", {}), ("JPEG", {"quality": 90})),
     "LA": (("PNG", {}), ("TIFF", {})),
     "RGB": (
         ("PNG", {}), ("TIFF", {}), ("BMP", {}), ("WEBP", {"lossless": True}),
-        ("JPEG", {"quality": 95, "subsampling": 0}),
+        ("JPEG", {"quality": 80}), ("WEBP", {"quality": 80}),
     ),
     "RGBA": (("PNG", {}), ("TIFF", {}), ("WEBP", {"lossless": True, "exact": True})),
     "P": (("PNG", {}), ("GIF", {}), ("TIFF", {}), ("BMP", {})),
@@ -154,14 +154,12 @@ def stored(rng, image, folder):
     if form == "TIFF" and not options:
         options = {"compression": choose(rng, TIFF if image.mode not in ("I;16B", "F", "I") else TIFF[:1])}
     path = folder / f"m.{form.lower()}"
-    if path.suffix == ".jpeg" and image.mode == "RGB" and np.asarray(image).max() < 128:
-        form, path = "PNG", folder / "m.png"  # noise in dark paint is not two values any more
-    elif path.suffix == ".jpeg" and image.getextrema() not in (((0, 255),) * 3, (0, 255)):
-        form, options, path = "PNG", {}, folder / "m.png"
+    if form == "JPEG" and image.mode == "L" and image.getextrema()[1] < 128:
+        form, options, path = "PNG", {}, folder / "m.png"  # with noise they are not two values any more
     stream = io.BytesIO()
-    image.save(stream, form, **(options if form != "PNG" else {}))
+    image.save(stream, form, **options)
     path.write_bytes(stream.getvalue())
-    return path, form == "JPEG"
+    return path, "quality" in options
 
 
 def answer(read):
@@ -210,7 +208,7 @@ def check(count, seed, folder):
                 assert not isinstance(said, str), case
                 wrong = said != seen_part(hole, said)
                 edge = seen_part(grow(hole, 4) & grow(~hole, 4), said)
-                few = 0.01 if is_lossy else 0
+                few = 0.03 if is_lossy else 0
                 assert (wrong & ~edge).mean() <= few and (kind == "soft" or wrong.mean() <= few), case
             seen[kind, image.mode, path.suffix, reader] += 1
         path.unlink()

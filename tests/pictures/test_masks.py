@@ -52,7 +52,7 @@ def keyed():
         (colours(RED, BLACK), "it is painted in red: what is not black is the hole"),
         (colours((0, 0, 255), BLACK), "it is painted in blue"),
         (colours((128, 0, 0), BLACK), "it is painted in red"),
-        (colours((40, 0, 0), BLACK), "its largest value is 40"),
+        (colours((40, 0, 0), BLACK), "it is painted in red"),
         (palette(WHITE, BLACK), None),
         (palette((128, 0, 0), BLACK), "it is painted in red"),
         (keyed(), "what is painted is the hole"),
