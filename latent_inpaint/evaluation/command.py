@@ -95,7 +95,8 @@ def run(cfg: DictConfig) -> Path:
     folder = new_folder(Path(cfg.paths.outputs) / "evaluate" / cfg.run_name)
     names = {"data": cfg.data_name, "masks": cfg.masks_name}
     gallery = instantiate(cfg.gallery)
-    compare(methods, data, instantiate(cfg.metrics), folder, names, folder.parent / JOURNALS, gallery)
+    journals = folder.parent / JOURNALS
+    compare(methods, data, instantiate(cfg.metrics), folder, names, journals, gallery, cfg.seed)
     return folder
 
 

@@ -79,8 +79,9 @@ def show(
     loader: Iterable[Batch],
     wanted: Mapping[str, set[str]],
     values: PictureValues,
+    seed: int = 0,
 ) -> dict[str, ReportPicture]:
-    """Compute the wanted results once more: a method gives the same each time, so none had to be kept.
+    """Compute the wanted results once more: with the seed of the evaluation a method gives what was measured.
 
     Pictures on which a method fails come without its result.
     """
@@ -91,13 +92,13 @@ def show(
         for i in [i for i, name in enumerate(batch.name) if name in wanted]:
             one = Batch(batch.image[i : i + 1], batch.mask[i : i + 1], batch.name[i : i + 1])
             chosen = [method for method in methods if method.name in wanted[one.name[0]]]
-            shown[one.name[0]] = _picture(chosen, one, values)
+            shown[one.name[0]] = _picture(chosen, one, values, seed)
     return shown
 
 
-def _picture(methods: Sequence[Method], one: Batch, values: PictureValues) -> ReportPicture:
+def _picture(methods: Sequence[Method], one: Batch, values: PictureValues, seed: int) -> ReportPicture:
     name = one.name[0]
-    results = {method.name: predict(method, one)[0] for method in methods}
+    results = {method.name: predict(method, one, seed)[0] for method in methods}
     measured = {method: dict(pictures[name]) for method, pictures in values.items() if name in pictures}
     return ReportPicture(
         name=name,

@@ -55,6 +55,7 @@ class GuidedPatchMatch(BlindMethod):
         if patch_size < 1:
             raise ValueError(f"patch_size: expected at least 1, got {patch_size}")
         self.network = network
+        self.multiple = network.multiple
         self.guides = dict(guides)
         self.curator = curator
         self.weight = weight
@@ -63,7 +64,14 @@ class GuidedPatchMatch(BlindMethod):
 
     def fill(self, masked_image: Tensor, mask: Tensor) -> Tensor:
         """Run the network on the batch, then copy and choose picture by picture."""
-        finished = composite(masked_image, mask, self.network(masked_image, mask))
+        return self._copied(masked_image, mask, self.network(masked_image, mask))
+
+    def draw(self, masked_image: Tensor, mask: Tensor, generator: torch.Generator) -> Tensor:
+        """As `fill`, for a network that draws."""
+        return self._copied(masked_image, mask, self.network(masked_image, mask, generator))
+
+    def _copied(self, masked_image: Tensor, mask: Tensor, prediction: Tensor) -> Tensor:
+        finished = composite(masked_image, mask, prediction)
         return torch.stack([self._fill_one(*sample) for sample in zip(masked_image, mask, finished)])
 
     def candidates(self, picture: Picture, hole: Hole, finished: Tensor) -> dict[str, Picture]:

@@ -1,10 +1,11 @@
 """What a method is, and the sanity methods that bound every table.
 
 A method is an object with a `name` and one call, `method(image, mask) -> prediction`; the evaluator
-composites the prediction into the picture. Most methods derive from `BlindMethod`, which hides the hole
-before the method sees the picture, so that no method can look at what it is asked to invent. A method of
-one's own is a class with a `fill` (or `fill_picture`, see `latent_inpaint.evaluation.classical`) and a file
-in `conf/methods` that names it.
+composites the prediction into the picture. One that draws says so (`multiple`) and is given a generator for
+each picture, so that a picture's result depends on the seed and its name alone. Most methods derive from
+`BlindMethod`, which hides the hole before the method sees the picture, so that no method can look at what it
+is asked to invent. A method of one's own is a class with a `fill` (or `fill_picture`, see
+`latent_inpaint.evaluation.classical`) and a file in `conf/methods` that names it.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ class Method(Protocol):
     def __call__(self, image: Tensor, mask: Tensor) -> Tensor:
         """Prediction `[B, 3, H, W]` in [0, 1] for the whole picture.
 
+        A method with `multiple = True` takes a third argument, `generator`, and is called picture by picture.
+
         Args:
             image: `[B, 3, H, W]` in [0, 1], the true picture; a fair method does not look into the hole.
             mask: `[B, 1, H, W]` in {0, 1}, 1 = hole.
@@ -37,27 +40,40 @@ class BlindMethod(ABC):
 
     Args:
         name: how the method is called in tables.
+
+    Attributes:
+        multiple: whether it draws; then `draw` is called in place of `fill`.
     """
+
+    multiple = False
 
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def __call__(self, image: Tensor, mask: Tensor) -> Tensor:
+    def __call__(self, image: Tensor, mask: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Prediction for `image`, whose hole is blanked first.
 
         Args:
             image: `[B, 3, H, W]` in [0, 1].
             mask: `[B, 1, H, W]` in {0, 1}, 1 = hole.
+            generator: source of everything random, for a method that draws.
 
         Raises:
             ValueError: shapes that do not fit each other.
         """
         check_shapes(image, mask)
-        return self.fill(image * (1 - mask), mask)
+        masked_image = image * (1 - mask)
+        if generator is None:
+            return self.fill(masked_image, mask)
+        return self.draw(masked_image, mask, generator)
 
     @abstractmethod
     def fill(self, masked_image: Tensor, mask: Tensor) -> Tensor:
         """Prediction `[B, 3, H, W]` in [0, 1] from the picture with a black hole."""
+
+    def draw(self, masked_image: Tensor, mask: Tensor, generator: torch.Generator) -> Tensor:
+        """A prediction of a method that draws; a function of the picture draws nothing."""
+        return self.fill(masked_image, mask)
 
     def card(self) -> dict[str, Any]:
         """What determines the method's results besides its class: JSON values, kept with every row."""

@@ -13,13 +13,14 @@ from torch import Tensor, nn
 from latent_inpaint.evaluation.card import source_sha256
 from latent_inpaint.evaluation.methods import BlindMethod
 from latent_inpaint.models.geometry import pad_to_multiple
+from latent_inpaint.models.inpainter import draws
 
 
 class Network(BlindMethod):
     """A network as a method: in eval mode, without gradients, its prediction clamped to [0, 1].
 
     Args:
-        model: module called as `model(image, mask) -> prediction`, such as `LatentInpainter`.
+        model: module called as `model(image, mask) -> prediction`: an `Inpainter`.
         name: how the method is called in tables.
         origin: what the card says about the weights, JSON values.
     """
@@ -27,14 +28,22 @@ class Network(BlindMethod):
     def __init__(self, model: nn.Module, name: str = "network", origin: dict[str, Any] | None = None) -> None:
         super().__init__(name)
         self.model = model
+        self.multiple = draws(model)
         self.origin = dict(origin or {})
 
-    @torch.inference_mode()
     def fill(self, masked_image: Tensor, mask: Tensor) -> Tensor:
         """The network's prediction, computed on its own device, brought back to the picture's."""
+        return self._predict(masked_image, mask)
+
+    def draw(self, masked_image: Tensor, mask: Tensor, generator: torch.Generator) -> Tensor:
+        """As `fill`, with all that is random from `generator`."""
+        return self._predict(masked_image, mask, generator)
+
+    @torch.inference_mode()
+    def _predict(self, masked_image: Tensor, mask: Tensor, *generator: torch.Generator) -> Tensor:
         device = next((parameter.device for parameter in self.model.parameters()), masked_image.device)
         with evaluating(self.model):
-            prediction = self.model(masked_image.to(device), mask.to(device))
+            prediction = self.model(masked_image.to(device), mask.to(device), *generator)
         return prediction.float().clamp(0, 1).to(masked_image.device)
 
     @torch.inference_mode()

@@ -20,6 +20,7 @@ def report(
     loader: Iterable[Batch],
     values: PictureValues,
     gallery: Gallery,
+    seed: int = 0,
 ) -> str:
     """The page on rows that `evaluate` gave.
 
@@ -29,13 +30,14 @@ def report(
         loader: gives the same pictures and masks as before.
         values: metrics picture by picture.
         gallery: how many pictures to show.
+        seed: of the evaluation.
     """
     fair = [row["method"] for row in rows if _is_fair(row)]
     competing = [method for method in methods if method.name in fair]
     columns = used_columns(rows)
     cases = extreme_cases({name: values[name] for name in fair}, columns, gallery.extremes)
     wanted = wanted_results(fair, spread(values, gallery.pictures), cases)
-    shown = show(competing, loader, wanted, values) if wanted else {}
+    shown = show(competing, loader, wanted, values, seed) if wanted else {}
     pictures = [shown[name] for name in wanted if name in shown]
     return render_report(content_of(rows, cases, pictures), pictures)
 

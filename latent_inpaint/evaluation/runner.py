@@ -17,7 +17,8 @@ from latent_inpaint.data import Batch
 from latent_inpaint.evaluation.journal import Journal
 from latent_inpaint.evaluation.methods import Method
 from latent_inpaint.metrics.suite import MetricSuite
-from latent_inpaint.models.inpainter import composite
+from latent_inpaint.models.inpainter import composite, draws
+from latent_inpaint.models.seeds import generator_for
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ def evaluate(
     card: Mapping[str, Any],
     journal: Journal | None = None,
     progress: Callable[[int], None] = lambda pictures: None,
+    seed: int = 0,
 ) -> list[dict[str, Any]]:
     """Measure methods on the same pictures and masks and return their rows, in the format of `metrics.json`.
 
@@ -62,6 +64,7 @@ def evaluate(
         card: what makes the rows comparable, common to all; see `latent_inpaint.evaluation.card`.
         journal: keeps the values until the caller has written the results and removes it.
         progress: told the number of pictures of each batch that is done.
+        seed: of methods that draw.
 
     Raises:
         ValueError: two methods have the same name, or the loader has no pictures.
@@ -72,14 +75,14 @@ def evaluate(
     if journal is not None:
         found.seconds |= journal.restore(suite)
     try:
-        _run(methods, loader, suite, found, journal, progress)
+        _run(methods, loader, suite, found, journal, progress, seed)
     except KeyboardInterrupt:
         raise _interrupted(suite, found, journal) from None
     if found.pictures == 0:
         raise ValueError("loader: expected at least one picture, got none")
     if journal is not None:
         journal.save_now_and_then(suite, found.seconds, now=True)
-    return [_row(method, suite, found, card) for method in methods]
+    return [_row(method, suite, found, card, seed) for method in methods]
 
 
 def check_names(methods: Sequence[Method]) -> list[str]:
@@ -90,27 +93,39 @@ def check_names(methods: Sequence[Method]) -> list[str]:
     return names
 
 
-def predict(method: Method, batch: Batch) -> tuple[dict[str, Tensor], dict[str, str]]:
+def predict(method: Method, batch: Batch, seed: int = 0) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Composites of one method by picture name, and the reasons why it failed on other pictures.
 
-    The pictures of a batch on which the method fails are tried one by one.
+    The pictures of a batch on which the method fails are tried one by one. A method that draws sees every
+    picture alone, with a generator of the seed and the picture's name: neither the batch nor the order nor
+    the process plays a part.
     """
+    drawn: dict[str, Any] = {}
+    if draws(method):
+        if len(batch.name) > 1:
+            return _one_by_one(method, batch, seed)
+        drawn = {"generator": generator_for(seed, batch.name[0])}
     try:
-        prediction = method(batch.image, batch.mask)
+        prediction = method(batch.image, batch.mask, **drawn)
         pictures = composite(batch.image, batch.mask, prediction)
     except Exception as error:  # whatever a method of anybody's raises
         if len(batch.name) == 1:
             return {}, {batch.name[0]: f"{type(error).__name__}: {error}"}
-        done: dict[str, Tensor] = {}
-        failed: dict[str, str] = {}
-        for i in range(len(batch.name)):
-            one = predict(method, Batch(batch.image[i : i + 1], batch.mask[i : i + 1], batch.name[i : i + 1]))
-            done |= one[0]
-            failed |= one[1]
-        return done, failed
+        return _one_by_one(method, batch, seed)
     finite = torch.isfinite(pictures).flatten(1).all(dim=1).tolist()
     kept = {name: picture for name, picture, good in zip(batch.name, pictures, finite) if good}
     return kept, {name: "NaN or infinite pixels" for name in batch.name if name not in kept}
+
+
+def _one_by_one(method: Method, batch: Batch, seed: int) -> tuple[dict[str, Tensor], dict[str, str]]:
+    done: dict[str, Tensor] = {}
+    failed: dict[str, str] = {}
+    for i in range(len(batch.name)):
+        one = Batch(batch.image[i : i + 1], batch.mask[i : i + 1], batch.name[i : i + 1])
+        filled, reasons = predict(method, one, seed)
+        done |= filled
+        failed |= reasons
+    return done, failed
 
 
 def _run(
@@ -120,6 +135,7 @@ def _run(
     found: Pass,
     journal: Journal | None,
     progress: Callable[[int], None],
+    seed: int,
 ) -> None:
     done = {method.name: suite.done(method.name) for method in methods}
     masks = hashlib.sha256()
@@ -129,7 +145,7 @@ def _run(
         for method in methods:
             todo = [i for i, name in enumerate(batch.name) if name not in done[method.name]]
             if todo:
-                _measure(method, _part(batch, todo), suite, found)
+                _measure(method, _part(batch, todo), suite, found, seed)
         found.pictures += len(batch.name)
         progress(len(batch.name))
         if journal is not None:
@@ -137,9 +153,9 @@ def _run(
     found.masks_sha256 = masks.hexdigest()
 
 
-def _measure(method: Method, batch: Batch, suite: MetricSuite, found: Pass) -> None:
+def _measure(method: Method, batch: Batch, suite: MetricSuite, found: Pass, seed: int) -> None:
     started = time.perf_counter()
-    composites, failed = predict(method, batch)
+    composites, failed = predict(method, batch, seed)
     found.seconds[method.name] += time.perf_counter() - started
     for name, reason in failed.items():
         log.warning("%s failed on %s: %s", method.name, name, reason)
@@ -167,11 +183,13 @@ def _interrupted(suite: MetricSuite, found: Pass, journal: Journal | None) -> Ev
     )
 
 
-def _row(method: Method, suite: MetricSuite, found: Pass, card: Mapping[str, Any]) -> dict[str, Any]:
+def _row(
+    method: Method, suite: MetricSuite, found: Pass, card: Mapping[str, Any], seed: int
+) -> dict[str, Any]:
     name = method.name
     measured = len(suite.done(name))
     summary = suite.compute(name) if measured else {"metrics": {}}
-    own: dict[str, Any] = getattr(method, "card", dict)()
+    own: dict[str, Any] = getattr(method, "card", dict)() | ({"seed": seed} if draws(method) else {})
     failed = found.failed[name]
     counts = {"n_images": measured, "n_failed": len(failed), "failed": dict(sorted(failed.items()))}
     timing = {"seconds_per_image": found.seconds[name] / max(1, measured + len(failed))}

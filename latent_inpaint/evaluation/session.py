@@ -26,6 +26,7 @@ from latent_inpaint.evaluation.runner import check_names, evaluate
 from latent_inpaint.evaluation.tables import LOG_WIDTH, console_table, markdown_rows
 from latent_inpaint.files import write_text
 from latent_inpaint.metrics.suite import MetricSuite
+from latent_inpaint.models.inpainter import draws
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +60,7 @@ def compare(
     names: dict[str, str] | None = None,
     journals: Path | None = None,
     gallery: Gallery | None = DEFAULT_GALLERY,
+    seed: int = 0,
 ) -> list[dict[str, Any]]:
     """Measure methods on the validation pictures, print the table, write the results; return the rows.
 
@@ -70,6 +72,7 @@ def compare(
         names: what the user calls `data` and `masks`, for the card.
         journals: where an interrupted evaluation is kept; None is `folder`.
         gallery: how much report.html shows; None for no report.
+        seed: of methods that draw.
 
     Raises:
         EvaluationInterrupted: by Ctrl-C; the same call goes on.
@@ -79,9 +82,9 @@ def compare(
 
     check_names(methods)
     card = common_card(data, suite, names or {})
-    journal = Journal(journals or folder, _facts(card), {m.name: _method_facts(m) for m in methods})
+    journal = Journal(journals or folder, _facts(card), {m.name: _method_facts(m, seed) for m in methods})
     suite.use_cache(data.val_file_list_hash(), data.size)
-    rows = _with_progress(methods, data, suite, card, journal)
+    rows = _with_progress(methods, data, suite, card, journal, seed)
     unreadable = sorted(data.summary()["val_unreadable"])
     for row in rows:
         row["card"] |= {"n_unreadable": len(unreadable), "unreadable": unreadable}
@@ -92,7 +95,7 @@ def compare(
     write_pictures(folder / PICTURES_NAME, values)
     if gallery is not None:
         log.info("writing %s", folder / REPORT_NAME)
-        write_text(folder / REPORT_NAME, report(methods, rows, data.val_dataloader(), values, gallery))
+        write_text(folder / REPORT_NAME, report(methods, rows, data.val_dataloader(), values, gallery, seed))
     journal.remove()
     return rows
 
@@ -126,6 +129,7 @@ def _with_progress(
     suite: MetricSuite,
     card: dict[str, Any],
     journal: Journal,
+    seed: int,
 ) -> list[dict[str, Any]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -135,7 +139,7 @@ def _with_progress(
         total = data.summary()["val_crops"]
         task = bar.add_task(title, total=total)
         step = partial(bar.advance, task) if bar.console.is_terminal else LoggedTenths(total)
-        return evaluate(methods, data.val_dataloader(), suite, card, journal, step)
+        return evaluate(methods, data.val_dataloader(), suite, card, journal, step, seed)
 
 
 class LoggedTenths:
@@ -157,8 +161,9 @@ def _facts(card: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in card.items() if key not in ("timing", "command")}
 
 
-def _method_facts(method: Method) -> list[Any]:
-    return [type(method).__module__, type(method).__qualname__, getattr(method, "card", dict)()]
+def _method_facts(method: Method, seed: int) -> list[Any]:
+    facts: list[Any] = [type(method).__module__, type(method).__qualname__, getattr(method, "card", dict)()]
+    return [*facts, seed] if draws(method) else facts
 
 
 def _title(rows: Sequence[dict[str, Any]]) -> str:

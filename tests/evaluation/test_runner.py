@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from latent_inpaint.data import Batch
+from latent_inpaint.evaluation.gallery import show
 from latent_inpaint.evaluation.journal import Journal
 from latent_inpaint.evaluation.methods import CopyNothing, GreyFill, GroundTruth, MeanFill
 from latent_inpaint.evaluation.runner import EvaluationInterrupted, evaluate
@@ -177,3 +178,56 @@ def test_methods_need_names_that_differ_and_pictures():
         evaluate([], batches(), FakeSuite(), {})
     with pytest.raises(ValueError, match="loader"):
         evaluate([CopyNothing()], iter(()), FakeSuite(), {})
+
+
+class Drawing:
+    """Fills with noise of the generator that it is given."""
+
+    multiple = True
+
+    def __init__(self, name="drawing"):
+        self.name = name
+
+    def __call__(self, image, mask, generator):
+        return torch.rand(image.shape, generator=generator)
+
+
+def drawn(seed=0, **how):
+    suite = FakeSuite()
+    rows = evaluate([Drawing()], batches(**how), suite, {}, seed=seed)
+    return suite.values["drawing"], rows[0]["card"]["seed"]
+
+
+def test_what_is_drawn_depends_on_the_seed_and_the_pictures_name_alone():
+    values, seed = drawn()
+    assert seed == 0 and len(set(values.values())) == 7
+    torch.rand(3)
+    assert drawn(batch_size=1)[0] == drawn(batch_size=7)[0] == values
+    other, seed = drawn(seed=1)
+    assert seed == 1 and all(other[name] != values[name] for name in values)
+
+
+def test_the_report_shows_the_pictures_that_were_measured():
+    values, _ = drawn(seed=3)
+    loader = list(batches(batch_size=2))
+    shown = show([Drawing()], loader, {name: {"drawing"} for name in values}, {"drawing": {}}, seed=3)
+    assert set(shown) == set(values)
+    for name, picture in shown.items():
+        difference = abs(picture.results["drawing"].astype(float) - picture.truth.astype(float)) / 255
+        assert difference[picture.hole].mean() == pytest.approx(values[name], abs=2 / 255)
+        assert not difference[~picture.hole].any()
+
+
+def test_a_picture_that_is_drawn_may_fail_alone():
+    class Fragile(Drawing):
+        def __call__(self, image, mask, generator):
+            if float(image[0, 0, 0, 0]) == first:
+                raise ValueError("too hard")
+            return super().__call__(image, mask, generator)
+
+    loader = list(batches())
+    first = float(loader[0].image[1, 0, 0, 0])
+    suite = FakeSuite()
+    (row,) = evaluate([Fragile()], loader, suite, {})
+    assert row["card"]["failed"] == {"1.png": "ValueError: too hard"}
+    assert suite.values["drawing"] == {n: v for n, v in drawn()[0].items() if n != "1.png"}

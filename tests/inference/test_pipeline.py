@@ -5,7 +5,10 @@ import pytest
 import torch
 
 import latent_inpaint
+from latent_inpaint.inference.fill import ReducedSizeWarning
 from latent_inpaint.inference.refinement import RefinementOptions
+from latent_inpaint.models import Decoder, Encoder, FlowRefiner, LatentInpainter, UNetDenoiser, Unguided
+from latent_inpaint.models.refiners import condition_channels
 from latent_inpaint.models.storage import save_model
 
 
@@ -121,3 +124,35 @@ def test_samples_of_no_picture_and_of_no_hole(image, hole):
     with pytest.warns(UserWarning, match="no hole"):
         same = latent_inpaint.inpaint(image, np.zeros_like(hole), Noise(), samples=2)
     np.testing.assert_array_equal(same, [image, image])
+
+
+@pytest.fixture
+def sampler():
+    """A latent network whose refiner draws."""
+    torch.manual_seed(0)
+    denoiser = UNetDenoiser(8, condition_channels(8, 4), widths=(8, 16), heads=2, embedding=16)
+    torch.nn.init.normal_(denoiser.decoder.leave.weight, std=0.1)
+    refiner = FlowRefiner(denoiser, down_factor=4, steps=2)
+    return LatentInpainter(Encoder(2, 2), refiner, Decoder(2, 2), Unguided()).eval()
+
+
+def test_a_sampler_in_latent_space_gives_samples_and_takes_steps(sampler, image, hole, tmp_path):
+    calls = []
+    sampler.refiner.denoiser.register_forward_hook(lambda *_: calls.append(1))
+    samples = latent_inpaint.inpaint(image, hole, sampler, samples=2, seed=1, steps=3)
+    assert len(calls) == 6 and (samples[0] != samples[1]).any()
+    for one in samples:
+        np.testing.assert_array_equal(one[~hole], image[~hole])
+    again = latent_inpaint.load(save_model(sampler, tmp_path), "cpu", "float32")
+    assert again.multiple
+    np.testing.assert_array_equal(again.inpaint(image, hole, 2, 1, 3), samples)
+
+
+def test_a_sampler_is_halved_for_memory_but_not_refined(sampler, rng):
+    image, hole = rng.integers(0, 256, (300, 300, 3), dtype=np.uint8), np.zeros((300, 300), bool)
+    hole[50:250, 50:250] = True
+    with pytest.warns(ReducedSizeWarning):
+        result = latent_inpaint.inpaint(image, hole, sampler, memory_budget="200kB", region_of_interest=False)
+    np.testing.assert_array_equal(result[~hole], image[~hole])
+    with pytest.raises(ValueError, match="refine: a model that is a function of its latent is needed"):
+        latent_inpaint.inpaint(image, hole, sampler, refine=True)
