@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import copy
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from latent_inpaint.files import read_json, write_text
+from latent_inpaint.files import write_text
+from latent_inpaint.inference.cards import (
+    CARD_NAME,
+    metrics_table,
+    network_row,
+    read_metrics,
+    read_rows,
+    without_folders,
+)
 from latent_inpaint.inference.loading import BOX, read_model
-from latent_inpaint.markdown import markdown_table
 from latent_inpaint.models.storage import WEIGHTS_NAME, save_model
 
 CARD_FIELDS = ("data", "command", "commit", "metrics", "limits")
-CARD_NAME = "README.md"
 MAX_MIB = 4
 LIMITS = (
     "A small network, trained on {size}×{size} crops of few photographs: it continues textures, surfaces and "
@@ -61,13 +66,13 @@ def make_box(
         FileNotFoundError: a file of the run is missing.
         ValueError: no row about a network, or more than `MAX_MIB` on the disk.
     """
-    trained = _network_row(_read_rows(Path(run) / "metrics.json"))["card"]
-    rows = _read_rows(Path(run) / "metrics.json" if evaluation is None else Path(evaluation))
+    measured = Path(run) / "metrics.json"
+    trained = network_row(read_rows(measured))["card"]
     card = {
         "data": data or f"{trained['data']['name']}, {trained['data']['description']}",
-        "command": _without_folders(trained["command"]),
+        "command": without_folders(trained["command"]),
         "commit": trained["commit"],
-        "metrics": _metrics(rows),
+        "metrics": read_metrics(measured if evaluation is None else evaluation),
         "limits": limits or LIMITS.format(size=trained["size"]),
     }
     folder = save_half(read_model(run)[0], folder, card)
@@ -78,44 +83,9 @@ def make_box(
     return folder
 
 
-def _read_rows(path: Path) -> list[dict[str, Any]]:
-    return read_json(path)["rows"]
-
-
-def _network_row(rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    found = next((row for row in rows if row["card"].get("checkpoint")), None)
-    if found is None:
-        raise ValueError(f"rows: none is about a network, got {[row['method'] for row in rows]}")
-    return found
-
-
-def _metrics(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    network = _network_row(rows)
-    card = network["card"]
-    return {
-        "pictures": card["n_images"],
-        "size": card["size"],
-        "masks": card["masks"]["name"],
-        "command": _without_folders(card["command"]),
-        "rows": {
-            "this network" if row is network else row["method"]: {
-                name: round(value, 4) for name, value in row["metrics"].items() if value is not None
-            }
-            for row in rows
-        },
-    }
-
-
-def _without_folders(command: str) -> str:
-    """A command without the folders of the machine that it ran on: of absolute paths, the last part."""
-    return re.sub(r"(?<![\w.])/(?:[^\s'\",=\]]*/)?([^\s'\",=\]/]+)", r"\1", command)
-
-
 def _as_markdown(card: Mapping[str, Any], n_bytes: int) -> str:
     metrics, size = card["metrics"], f"{n_bytes / 2**20:.2f}"
-    names = list(next(iter(metrics["rows"].values())))
     evaluation = f"```bash\n{metrics['command']}\n```\n\n" if metrics["command"] != card["command"] else ""
-    rows = [[method, *(str(found.get(n, "")) for n in names)] for method, found in metrics["rows"].items()]
     return f"""# The network in the box
 What `latent_inpaint.load()` gives without arguments. {size} MiB of float16; computes in float32.
 
@@ -133,7 +103,7 @@ What `latent_inpaint.load()` gives without arguments. {size} MiB of float16; com
 ## Metrics
 {metrics["pictures"]} pictures that were not trained on, {metrics["size"]}², masks `{metrics["masks"]}`:
 
-{markdown_table(["method", *names], rows)}
+{metrics_table(metrics)}
 {evaluation}## Limits
 {card["limits"]}
 """

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from latent_inpaint.files import write_text
+from latent_inpaint.inference import hub
 from latent_inpaint.inference.canvas import open_canvas
+from latent_inpaint.inference.cards import CARD_NAME, hub_card, read_metrics, without_folders
 from latent_inpaint.inference.device import device_of, pick_device, pick_precision, precision_named
 from latent_inpaint.inference.fill import FillOptions, fill
 from latent_inpaint.inference.loading import read_model
@@ -21,6 +25,7 @@ from latent_inpaint.inference.progress import Progress, as_progress
 from latent_inpaint.inference.refinement import RefinementOptions
 from latent_inpaint.models.inpainter import Inpainter, LatentModel, draws
 from latent_inpaint.models.seeds import generator_for
+from latent_inpaint.models.storage import save_model
 
 
 class Pipeline:
@@ -155,6 +160,72 @@ class Pipeline:
         several = _is_several(image)
         results = _repair_each(repair, image, mask, samples) if several else repair(image, mask)
         return results if samples > 1 else results[0]
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name: str | Path,
+        revision: str | None = None,
+        device: str | torch.device = "auto",
+        precision: str = "auto",
+    ) -> Pipeline:
+        """A pipeline of a model folder, or of a network on the Hugging Face hub (extra `hub`).
+
+        Args:
+            name: a folder, or `owner/name`.
+            revision: branch, tag or commit on the hub; None is the newest.
+            device: as in `latent_inpaint.load`.
+            precision: as in `latent_inpaint.load`.
+
+        Raises:
+            ImportError: huggingface_hub is missing.
+            FileNotFoundError: nothing of that name.
+            ValueError: no such name, or what it holds is no inpainting network.
+        """
+        if Path(name).is_dir():
+            return load(name, device, precision)
+        repository = f"{hub.PREFIX}{str(name).removeprefix(hub.PREFIX)}"
+        return load(repository if revision is None else f"{repository}@{revision}", device, precision)
+
+    def push_to_hub(
+        self,
+        name: str,
+        licence: str,
+        data: str | None = None,
+        datasets: Sequence[str] = (),
+        metrics: str | Path | None = None,
+        limits: str | None = None,
+        private: bool = True,
+    ) -> str:
+        """Upload the model with a full card to the Hugging Face hub (extra `hub`); return its address.
+
+        Folders of this machine are left out of what is uploaded.
+
+        Args:
+            name: `owner/name`; the repository is made if it is new.
+            licence: of the weights, as the hub calls it: `apache-2.0`, `cc-by-nc-4.0`, `other` …
+            data: what it was trained on, in words; None is what the model's own card says.
+            datasets: names of data sets on the hub.
+            metrics: an evaluation's `metrics.json`; None is what the model's own card says, if anything.
+            limits: what it cannot do.
+            private: of a repository that is made.
+
+        Raises:
+            ImportError: huggingface_hub is missing.
+            TypeError: the model is not made of registered parts.
+            ValueError: no such name, no licence, or nobody says what it was trained on.
+        """
+        measured = None if metrics is None else read_metrics(metrics)
+        told = {"data": data, "datasets": list(datasets), "limits": limits, "metrics": measured}
+        card = without_folders(self.card) | {key: value for key, value in told.items() if value}
+        for key, value in (("licence", licence), ("data", card.get("data"))):
+            if not value or not isinstance(value, str):
+                raise ValueError(f"{key}: the card on the hub has to say it, got {value!r}")
+        card["licence"] = licence
+        with tempfile.TemporaryDirectory() as folder:
+            save_model(self.model, folder, card)
+            write_text(Path(folder) / CARD_NAME, hub_card(hub.repository_of(name)[0], card))
+            return hub.upload(folder, name, private)
 
     def _check_asked(self, samples: int, steps: int | None, memory_budget: object) -> None:
         name = type(self.model).__name__

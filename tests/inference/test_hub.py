@@ -1,3 +1,4 @@
+import json
 import shutil
 import sys
 
@@ -5,7 +6,6 @@ import pytest
 import torch
 
 import latent_inpaint
-from latent_inpaint.inference import hub
 from latent_inpaint.models.storage import save_model
 
 huggingface_hub = pytest.importorskip("huggingface_hub")
@@ -40,7 +40,9 @@ def test_a_name_that_is_not_there(offline_cache):
         latent_inpaint.load("hf://nameonly")
 
 
-def test_pushing_uploads_weights_description_and_card(tmp_path, network, monkeypatch):
+@pytest.fixture
+def remote(tmp_path, monkeypatch):
+    """Where uploads go, and what was asked of the hub."""
     made = []
     monkeypatch.setattr(huggingface_hub, "create_repo", lambda name, **options: made.append((name, options)))
     monkeypatch.setattr(
@@ -48,14 +50,93 @@ def test_pushing_uploads_weights_description_and_card(tmp_path, network, monkeyp
         "upload_folder",
         lambda repo_id, folder_path, commit_message: shutil.copytree(folder_path, tmp_path / "remote"),
     )
-    address = hub.push(network, "hf://owner/name", {"data": "photographs", "l1_hole": 0.1})
+    return tmp_path / "remote", made
+
+
+def evaluated(path):
+    card = {
+        "n_images": 7,
+        "size": 64,
+        "masks": {"name": "thick"},
+        "command": "evaluate.py root=/home/me/photos",
+    }
+    rows = [
+        {"method": "telea", "metrics": {"ssim": 0.7}, "card": card},
+        {"method": "x", "metrics": {"ssim": 0.81234, "fid": None}, "card": card | {"checkpoint": "x"}},
+    ]
+    path.write_text(json.dumps({"rows": rows}))
+    return path
+
+
+def test_pushing_uploads_weights_description_and_a_full_card(tmp_path, network, remote):
+    folder, made = remote
+    known = {
+        "command": "train.py data.root=/home/me/photos",
+        "config": {"paths": {"outputs": "/home/me/out"}},
+    }
+    address = latent_inpaint.Pipeline(network, card=known).push_to_hub(
+        "owner/name",
+        licence="apache-2.0",
+        data="photographs",
+        datasets=["owner/photos"],
+        metrics=evaluated(tmp_path / "metrics.json"),
+        limits="Small holes.",
+    )
     assert address == "https://huggingface.co/owner/name"
     assert made == [("owner/name", {"private": True, "exist_ok": True})]
-    names = sorted(path.name for path in (tmp_path / "remote").iterdir())
+    names = sorted(path.name for path in folder.iterdir())
     assert names == ["README.md", "config.json", "model.safetensors"]
-    card = (tmp_path / "remote" / "README.md").read_text()
-    assert '**data**: "photographs"' in card and 'load("hf://owner/name")' in card
-    latent_inpaint.load(tmp_path / "remote")
+    text = (folder / "README.md").read_text()
+    card = huggingface_hub.ModelCard(text)
+    data = card.data
+    assert (data.license, data.library_name, data.datasets) == (
+        "apache-2.0",
+        "latent_inpaint",
+        ["owner/photos"],
+    )
+    assert "inpainting" in data.tags and data.metrics == ["ssim"]
+    (result,) = data.eval_results
+    assert (result.metric_type, result.metric_value, result.dataset_type) == ("ssim", 0.8123, "owner/photos")
+    for part in (
+        "## Data\nphotographs",
+        "| this network | 0.8123 |",
+        "Small holes.",
+        "train.py data.root=photos",
+    ):
+        assert part in text
+    everything = text + (folder / "config.json").read_text()
+    assert "/home" not in everything
+    again = latent_inpaint.Pipeline.from_pretrained(folder, device="cpu")
+    assert again.card["licence"] == "apache-2.0" and again.card["metrics"]["pictures"] == 7
+
+
+def test_what_the_card_has_to_say_is_asked_for(network, remote):
+    pipeline = latent_inpaint.Pipeline(network)
+    with pytest.raises(ValueError, match="data: the card on the hub has to say it, got None"):
+        pipeline.push_to_hub("owner/name", licence="mit")
+    with pytest.raises(ValueError, match="licence: the card on the hub has to say it, got ''"):
+        pipeline.push_to_hub("owner/name", licence="", data="photographs")
+    with pytest.raises(ValueError, match="^hf://name: a name on the hub is owner/name, got 'name'"):
+        pipeline.push_to_hub("name", licence="mit", data="photographs")
+    assert not remote[0].exists() and not remote[1]
+
+
+def test_a_card_without_metrics_says_so(network, remote):
+    latent_inpaint.load(device="cpu").push_to_hub("owner/box", licence="apache-2.0")  # its own card has them
+    assert "| this network |" in (remote[0] / "README.md").read_text()
+    shutil.rmtree(remote[0])
+    latent_inpaint.Pipeline(network).push_to_hub("owner/name", "mit", "photographs")
+    text = (remote[0] / "README.md").read_text()
+    assert "## Metrics\nNot measured." in text and "model-index" not in text
+
+
+def test_from_pretrained_takes_a_name_and_a_revision(offline_cache, network):
+    for name in ("owner/name", "hf://owner/name"):
+        pipeline = latent_inpaint.Pipeline.from_pretrained(name, device="cpu")
+        assert torch.equal(pipeline.model.encoder.stem.conv.weight, network.encoder.stem.conv.weight)
+    assert latent_inpaint.Pipeline.from_pretrained("owner/name", revision="main", device="cpu")
+    with pytest.raises(FileNotFoundError, match=r"owner/name@v2: cannot be downloaded"):
+        latent_inpaint.Pipeline.from_pretrained("owner/name", revision="v2")
 
 
 def test_the_missing_library_is_named(monkeypatch):
