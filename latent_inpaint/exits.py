@@ -49,6 +49,8 @@ def run_command(name: str, command: Callable[[], int | None]) -> int:
         print(f"{name}: {one_line(interruption) if interruption.args else 'interrupted'}", file=sys.stderr)
         return interrupted_status()
     except (ValueError, TypeError, OSError, MemoryError, ImportError, RuntimeError) as error:
+        if os.environ.get("HYDRA_FULL_ERROR") == "1":  # the user wants to see where
+            raise
         print(f"{name}: error: {one_line(error)}", file=sys.stderr)
         return 1
 

@@ -41,13 +41,16 @@ def test_training_and_evaluating_end_so_from_their_first_second(command, number,
     assert "Traceback" not in error
 
 
-def test_a_mistake_is_one_line(capsys):
+def test_a_mistake_is_one_line_or_all_of_it_where_asked(capsys, monkeypatch):
     def work():
         raise ValueError("size:\n  expected 3")
 
     before = signal.getsignal(signal.SIGTERM)
     try:
         assert run_command("tool", work) == 1
+        monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+        with pytest.raises(ValueError, match="expected 3"):
+            run_command("tool", work)
     finally:
         signal.signal(signal.SIGTERM, before)
     assert capsys.readouterr().err == "tool: error: size: expected 3\n"
