@@ -5,11 +5,14 @@ from importlib.metadata import EntryPoint, EntryPoints
 
 import pytest
 import torch
+from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from latent_inpaint import instantiate as module
 from latent_inpaint import plugins
-from latent_inpaint.instantiate import TargetNotAllowed, allow, check_targets, instantiate
+from latent_inpaint.instantiate import TargetNotAllowed, allow, check_arguments, check_targets, instantiate
+from latent_inpaint.resources import conf_folder
+from latent_inpaint.training.config import register_resolvers
 
 
 @pytest.fixture(autouse=True)
@@ -99,8 +102,30 @@ def test_allowed_modules_are_names(name):
         allow(name)
 
 
-def test_every_target_of_conf_is_allowed(compose):
-    from pathlib import Path
+GROUPS = (
+    "data",
+    "masks",
+    "autoencoder",
+    "model",
+    "training",
+    "trainer",
+    "callbacks",
+    "logger",
+    "metrics",
+)
 
-    for path in (Path(__file__).parents[2] / "conf" / "experiment").glob("*.yaml"):
-        check_targets(compose(path.stem))
+
+def test_every_choice_of_conf_names_allowed_targets_and_arguments_that_they_have():
+    conf = conf_folder()
+    lines = [("train", f"+experiment={path.stem}") for path in (conf / "experiment").glob("*.yaml")]
+    for group in GROUPS:
+        lines += [("train", f"{group}={path.stem}") for path in (conf / group).glob("*.yaml")]
+    lines += [("train", f"losses=[{path.stem}]") for path in (conf / "losses").glob("*.yaml")]
+    lines += [("evaluate", f"methods=[{path.stem}]") for path in (conf / "methods").glob("*.yaml")]
+    register_resolvers()
+    with initialize_config_dir(str(conf), version_base="1.3"):
+        for name, override in lines:
+            cfg = compose(name, overrides=[override])
+            check_targets(cfg)
+            check_arguments(cfg)
+    assert len(lines) > 60
