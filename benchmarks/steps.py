@@ -8,24 +8,25 @@ from dataclasses import dataclass
 from functools import partial
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch._subclasses import FakeTensorMode
 
 from benchmarks.lines import Line
 from benchmarks.reference import plain_generator
 from benchmarks.timing import Job, ratios
-from latent_inpaint.losses import LatentL1, PixelL1
+from latent_inpaint.losses import LatentL1, Objective, PixelL1
 from latent_inpaint.models import (
     AlphaEncoder,
     Decoder,
     Encoder,
     FFCRefiner,
-    InpaintingOutput,
     LatentInpainter,
     MaskControl,
 )
 from latent_inpaint.training.dry_run import empty
 from latent_inpaint.training.metering import StepMeter
+from latent_inpaint.training.outputs import InpaintingOutputs
+from latent_inpaint.training.turns import Turn, take_turns
 
 
 @dataclass(frozen=True)
@@ -72,17 +73,23 @@ def training_step(
         pixels: L1 in pixels; else in the latent.
         dtype: of autocast; None for none.
     """
-    term = PixelL1() if pixels else LatentL1()
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.Adam(parameters, lr=1e-4)
+    objective = Objective({"l1": PixelL1() if pixels else LatentL1()})
+    parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    turn = Turn("network", parameters, objective, partial(torch.optim.Adam, lr=1e-4))
+    optimizer = turn.make_optimizer()
+
+    def optimise(turn: Turn) -> None:
+        turn.clip()
+        optimizer.step()
 
     def step(image: Tensor, mask: Tensor) -> None:
-        with torch.autocast(image.device.type, dtype) if dtype else nullcontext():
-            value = term(InpaintingOutput(model, image, mask))
-        optimizer.zero_grad()
-        value.backward()
-        nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
+        def value(turn: Turn) -> Tensor:
+            with torch.autocast(image.device.type, dtype) if dtype else nullcontext():
+                total = turn.objective(InpaintingOutputs(model, image, mask))[0]
+            optimizer.zero_grad()
+            return total
+
+        take_turns([turn], 0, value, Tensor.backward, optimise)
 
     return step
 
@@ -103,7 +110,7 @@ def step_flops(row: Row, ngf: int, size: int) -> float:
         image, mask = torch.rand(1, 3, size, size), torch.ones(1, 1, size, size)
         term = PixelL1() if row.pixels else LatentL1()
         with StepMeter() as meter:
-            term(InpaintingOutput(model, image, mask)).backward()
+            term(InpaintingOutputs(model, image, mask)).backward()
     return meter.flops
 
 

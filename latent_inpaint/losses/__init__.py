@@ -1,49 +1,34 @@
 """Losses: one file each, a pure function and a thin term around it; each cites its equation. No Lightning."""
 
-from latent_inpaint.losses.adversarial import (
-    Adversarial,
-    DiscriminatorObjective,
-    discriminator_loss,
-    generator_loss,
-    r1_penalty,
-)
-from latent_inpaint.losses.adversarial_output import (
-    AdversarialOutput,
-    LatentSpace,
-    PixelSpace,
-)
+from latent_inpaint.losses.adversarial import Adversary, discriminator_loss, generator_loss, r1_penalty
 from latent_inpaint.losses.base import LossTerm
-from latent_inpaint.losses.feature_matching import FeatureMatching, feature_matching_loss
-from latent_inpaint.losses.feature_spaces import DecoderFeatures, PictureFeatures
-from latent_inpaint.losses.latent_l1 import LatentL1
+from latent_inpaint.losses.feature_matching import feature_matching_loss
+from latent_inpaint.losses.hole_weights import HoleWeights
+from latent_inpaint.losses.latent_l1 import LatentL1, latent_l1
 from latent_inpaint.losses.latent_perceptual import LatentPerceptual, inlier_mask
 from latent_inpaint.losses.mse import PixelMSE, pixel_mse
 from latent_inpaint.losses.objective import NonFiniteLossError, Objective
 from latent_inpaint.losses.perceptual import Perceptual, perceptual_loss
-from latent_inpaint.losses.pixel_l1 import PixelL1
+from latent_inpaint.losses.pixel_l1 import PixelL1, pixel_l1
 
 __all__ = [
-    "Adversarial",
-    "AdversarialOutput",
-    "DecoderFeatures",
-    "DiscriminatorObjective",
-    "FeatureMatching",
+    "Adversary",
+    "HoleWeights",
     "LatentL1",
     "LatentPerceptual",
-    "LatentSpace",
     "LossTerm",
     "NonFiniteLossError",
     "Objective",
     "Perceptual",
-    "PictureFeatures",
     "PixelL1",
     "PixelMSE",
-    "PixelSpace",
     "discriminator_loss",
     "feature_matching_loss",
     "generator_loss",
     "inlier_mask",
+    "latent_l1",
     "perceptual_loss",
+    "pixel_l1",
     "pixel_mse",
     "r1_penalty",
 ]

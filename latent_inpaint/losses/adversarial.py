@@ -5,12 +5,16 @@ The same functions serve pictures and latents: nothing here knows what the discr
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.optim import Optimizer
 
-from latent_inpaint.losses.adversarial_output import AdversarialOutput, Seen, check_judged
 from latent_inpaint.losses.base import LossTerm, at_least_float32, check_same_shape, non_negative
+from latent_inpaint.losses.feature_matching import feature_matching_loss
+from latent_inpaint.spaces import Outputs, Seen, Space
 
 
 def generator_loss(fake_logits: Tensor) -> Tensor:
@@ -64,49 +68,114 @@ def r1_penalty(real_logits: Tensor, *real_images: Tensor) -> Tensor:
     return torch.stack(squares).sum()
 
 
-class Adversarial(LossTerm):
-    """`generator_loss` of what the discriminator says of the output. LaMa: weight 10."""
+class Adversary(nn.Module):
+    """A discriminator in a space: terms of the network's objective, and an objective of its own.
 
-    def forward(self, output: AdversarialOutput) -> Tensor:  # type: ignore[override]
-        """How far `output.fake_logits` are from "real"; gradients flow to the generator.
-
-        Raises:
-            ValueError: the output comes without a discriminator.
-        """
-        check_judged("Adversarial", output)
-        return generator_loss(output.fake_logits)
-
-
-class DiscriminatorObjective(nn.Module):
-    """What the discriminator minimises: `discriminator_loss + r1_weight · r1_penalty`.
+    LaMa: `Pixels`, weight 10, feature_matching 100, r1_weight 0.001.
 
     Args:
-        r1_weight: weight of the R1 penalty, at least 0; 0 spares its second backward pass. LaMa: 0.001.
+        space: what the discriminator sees.
+        discriminator: maps that to logits `[B, L, h, w]`, positive = real, and a list of features.
+        optimizer: makes the discriminator's optimizer from its parameters.
+        weight: of `generator_loss` in the network's objective, at least 0.
+        feature_matching: weight of `feature_matching_loss` there, at least 0.
+        r1_weight: weight of `r1_penalty` in the discriminator's objective, at least 0; 0 spares its second
+            backward pass.
+        r1_every: steps from one penalty to the next (lazy R1, StyleGAN2); it then counts so many times.
 
     Raises:
-        ValueError: r1_weight is negative or not finite.
+        ValueError: a weight is negative or not finite, both of the network's are 0, or r1_every is below 1.
     """
 
-    def __init__(self, r1_weight: float = 0.001) -> None:
+    def __init__(
+        self,
+        space: Space,
+        discriminator: nn.Module,
+        optimizer: Callable[..., Optimizer],
+        weight: float = 1.0,
+        feature_matching: float = 0.0,
+        r1_weight: float = 0.0,
+        r1_every: int = 1,
+    ) -> None:
         super().__init__()
-        self.r1_weight = non_negative("r1_weight", r1_weight)
+        self.space = space
+        self.discriminator = discriminator
+        self.optimizer = optimizer
+        self.terms: dict[str, LossTerm] = {
+            "generator": GeneratorTerm(self, non_negative("weight", weight)),
+            "feature_matching": FeatureMatching(self, non_negative("feature_matching", feature_matching)),
+        }
+        if not any(term.weight for term in self.terms.values()):
+            raise ValueError("weight and feature_matching must not both be 0")
+        self.discriminator_terms: dict[str, LossTerm] = {
+            "discriminator": DiscriminatorTerm(self),
+            "r1": R1(self, non_negative("r1_weight", r1_weight), r1_every),
+        }
 
-    def forward(
-        self, discriminator: nn.Module, real: Seen, fake: Seen, hole: Tensor
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The objective, and its unweighted parts `adversarial` and (if it has a weight) `r1`, detached.
+    def judged_fake(self, outputs: Outputs) -> tuple[Tensor, list[Tensor]]:
+        """Logits and features of the network's work, with gradients to it."""
+        return outputs.kept((id(self), "fake"), lambda: self.discriminator(*outputs.fake(self.space)))
 
-        Args:
-            discriminator: called with `*real` or `*fake`, gives logits and features.
-            real: what it sees of the truth: one or more tensors `[B, C, H, W]`; no gradient flows to them.
-            fake: the same of the network's work; no gradient flows to them.
-            hole: `[B, 1, H', W']` in {0, 1}, 1 = hole.
-        """
-        real = tuple(seen.detach().requires_grad_(self.r1_weight > 0) for seen in real)
-        real_logits, _ = discriminator(*real)
-        fake_logits, _ = discriminator(*(seen.detach() for seen in fake))
-        total = adversarial = discriminator_loss(real_logits, fake_logits, hole)
-        if not self.r1_weight:
-            return total, {"adversarial": adversarial.detach()}
-        r1 = r1_penalty(real_logits, *real)
-        return total + self.r1_weight * r1, {"adversarial": adversarial.detach(), "r1": r1.detach()}
+    @torch.no_grad()
+    def real_features(self, outputs: Outputs) -> list[Tensor]:
+        """Features of the truth."""
+        return self.discriminator(*outputs.real(self.space))[1]
+
+    def judged_real(self, outputs: Outputs) -> tuple[Seen, Tensor]:
+        """In the discriminator's turn: the truth, whose gradient R1 asks for, and its logits."""
+
+        def judge() -> tuple[Seen, Tensor]:
+            seen = tuple(x.detach().requires_grad_(self.discriminator_terms["r1"].weight > 0) for x in real)
+            return seen, self.discriminator(*seen)[0]
+
+        real = outputs.real(self.space)
+        return outputs.kept((id(self), "real"), judge)
+
+
+class _AdversaryTerm(LossTerm):
+    """A term that asks an adversary, which holds the networks: it is no submodule here."""
+
+    def __init__(self, adversary: Adversary, weight: float = 1.0, every: int = 1) -> None:
+        super().__init__(weight, every)
+        self._adversary = (adversary,)
+
+    @property
+    def adversary(self) -> Adversary:
+        """Whose term it is."""
+        return self._adversary[0]
+
+
+class GeneratorTerm(_AdversaryTerm):
+    """`generator_loss` of what the discriminator says of the network's work."""
+
+    def forward(self, outputs: Outputs) -> Tensor:
+        """How far the logits are from "real"; gradients flow to the network."""
+        return generator_loss(self.adversary.judged_fake(outputs)[0])
+
+
+class FeatureMatching(_AdversaryTerm):
+    """`feature_matching_loss` of the discriminator's features."""
+
+    def forward(self, outputs: Outputs) -> Tensor:
+        """Distance of the features of the network's work from those of the truth."""
+        fake = self.adversary.judged_fake(outputs)[1]
+        return feature_matching_loss(fake, self.adversary.real_features(outputs))
+
+
+class DiscriminatorTerm(_AdversaryTerm):
+    """`discriminator_loss`: the discriminator learns that the hole is fake."""
+
+    def forward(self, outputs: Outputs) -> Tensor:
+        """Its loss on the truth and on the network's work, neither of which gets a gradient."""
+        _, real_logits = self.adversary.judged_real(outputs)
+        fake = (seen.detach() for seen in outputs.fake(self.adversary.space))
+        return discriminator_loss(real_logits, self.adversary.discriminator(*fake)[0], outputs.mask)
+
+
+class R1(_AdversaryTerm):
+    """`r1_penalty` of the discriminator on the truth."""
+
+    def forward(self, outputs: Outputs) -> Tensor:
+        """The penalty; its gradient reaches the discriminator."""
+        seen, real_logits = self.adversary.judged_real(outputs)
+        return r1_penalty(real_logits, *seen)

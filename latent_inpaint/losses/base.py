@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from latent_inpaint.models.output import InpaintingOutput
+from latent_inpaint.spaces import Outputs
 
 
 class LossTerm(nn.Module):
@@ -15,16 +15,21 @@ class LossTerm(nn.Module):
 
     Args:
         weight: factor of the term in the objective, finite and at least 0; 0 switches the term off.
+        every: steps from one evaluation of the term to the next; where it is evaluated it counts so many
+            times.
 
     Raises:
-        ValueError: weight is negative or not finite.
+        ValueError: weight is negative or not finite, or every is below 1.
     """
 
-    def __init__(self, weight: float = 1.0) -> None:
+    def __init__(self, weight: float = 1.0, every: int = 1) -> None:
         super().__init__()
         self.weight = non_negative("weight", weight)
+        if every < 1:
+            raise ValueError(f"every must be at least 1, got {every}")
+        self.every = every
 
-    def forward(self, output: InpaintingOutput) -> Tensor:
+    def forward(self, outputs: Outputs) -> Tensor:
         """The term's value without its weight, a scalar tensor."""
         raise NotImplementedError
 

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from latent_inpaint.losses.adversarial_output import AdversarialOutput, check_judged
-from latent_inpaint.losses.base import LossTerm, check_same_shape
+from latent_inpaint.losses.base import check_same_shape
 
 
 def feature_distances(features: Sequence[Tensor], target_features: Sequence[Tensor]) -> Tensor:
@@ -39,16 +38,3 @@ def feature_matching_loss(fake_features: Sequence[Tensor], real_features: Sequen
         ValueError: no layer, another number of layers, or shapes that differ.
     """
     return feature_distances(fake_features, real_features).mean()
-
-
-class FeatureMatching(LossTerm):
-    """`feature_matching_loss` of the output's discriminator. LaMa: weight 100."""
-
-    def forward(self, output: AdversarialOutput) -> Tensor:  # type: ignore[override]
-        """Distance of `output.fake_features` from `output.real_features`.
-
-        Raises:
-            ValueError: the output comes without a discriminator.
-        """
-        check_judged("FeatureMatching", output)
-        return feature_matching_loss(output.fake_features, output.real_features)

@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from latent_inpaint.losses.base import LossTerm, check_same_shape
 from latent_inpaint.losses.hole_weights import HoleWeights
-from latent_inpaint.models.output import InpaintingOutput
+from latent_inpaint.spaces import Outputs
 
 
 def latent_l1(
@@ -48,10 +48,10 @@ class LatentL1(LossTerm):
         super().__init__(weight)
         self.positions = positions
 
-    def forward(self, output: InpaintingOutput) -> Tensor:
-        """Weighted mean absolute difference of `output.latent` and `output.target_latent`."""
+    def forward(self, outputs: Outputs) -> Tensor:
+        """Weighted mean absolute difference of `outputs.latent` and `outputs.target_latent`."""
         position_weights = None
         if self.positions is not None:
-            height, width = output.latent.shape[-2:]
-            position_weights = self.positions(output.mask, (height, width))
-        return latent_l1(output.latent, output.target_latent, position_weights)
+            height, width = outputs.latent.shape[-2:]
+            position_weights = self.positions(outputs.mask, (height, width))
+        return latent_l1(outputs.latent, outputs.target_latent, position_weights)

@@ -12,12 +12,11 @@ import math
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
-from torch.utils.checkpoint import checkpoint
 
 from latent_inpaint.losses.base import LossTerm, at_least_float32, check_same_shape, non_negative
-from latent_inpaint.models.output import InpaintingOutput
+from latent_inpaint.spaces import DecoderFeatures, Outputs
 
 SMALLEST_LATENT = 8
 _QUANTILE = 0.02
@@ -89,32 +88,6 @@ def standardised_distance(
     return (squared / (variance * kept.sum(dim=(2, 3)).clamp_min(1))).mean()
 
 
-def decoder_features(
-    blocks: Sequence[nn.Module], latent: Tensor, chosen: Sequence[int], checkpointing: bool = False
-) -> list[Tensor]:
-    """Features after the chosen blocks; no block deeper than the deepest of them runs.
-
-    Args:
-        blocks: the decoder's blocks, each applied to what the one before gives, the first one to the latent.
-        latent: `[B, C, h, w]`.
-        chosen: numbers of blocks, ascending.
-        checkpointing: keep only the blocks' inputs for the backward pass, and run each block again in it.
-
-    Raises:
-        ValueError: a chosen block does not exist.
-    """
-    if chosen[-1] >= len(blocks):
-        raise ValueError(f"blocks must be in 0..{len(blocks) - 1}, the decoder's, got {list(chosen)}")
-    features = []
-    x = latent
-    for index in range(chosen[-1] + 1):
-        block = blocks[index]
-        x = checkpoint(block, x, use_reentrant=False) if checkpointing and x.requires_grad else block(x)
-        if index in chosen:
-            features.append(x)
-    return features
-
-
 class LatentPerceptual(LossTerm):
     """The Latent Perceptual Loss between the repaired latent and the true picture's.
 
@@ -145,25 +118,21 @@ class LatentPerceptual(LossTerm):
         checkpointing: bool = True,
     ) -> None:
         super().__init__(weight)
-        self.blocks = check_blocks(blocks)
-        self.block_weights = None if block_weights is None else _checked(block_weights, len(self.blocks))
+        self.space = DecoderFeatures(blocks, checkpointing)
+        count = len(self.space.blocks)
+        self.block_weights = None if block_weights is None else _checked(block_weights, count)
         self.mask_outliers = mask_outliers
         self.estimate_statistics = estimate_statistics
         self.deviation_floor = non_negative("deviation_floor", deviation_floor)
-        self.checkpointing = checkpointing
 
-    def forward(self, output: InpaintingOutput) -> Tensor:
-        """LPL of `output.latent` against `output.target_latent`; gradients flow to the former only."""
-        decoder = output.model.decoder
-        _check_size(output.target_latent)
-        check_frozen(decoder)
-        with torch.no_grad():
-            targets = decoder_features(list(decoder.ups), output.target_latent, self.blocks)
-        features = decoder_features(list(decoder.ups), output.latent, self.blocks, self.checkpointing)
-        height = output.target_latent.shape[-2]
+    def forward(self, outputs: Outputs) -> Tensor:
+        """LPL of `outputs.latent` against `outputs.target_latent`; gradients flow to the former only."""
+        height = outputs.target_latent.shape[-2]
+        _check_size(outputs.target_latent)
+        targets, features = outputs.real(self.space), outputs.fake(self.space)
         weights = self.block_weights or [height / target.shape[-2] for target in targets]
         terms = [
-            block_weight * self._distance(feature, target, output.image.shape[-2] // target.shape[-2])
+            block_weight * self._distance(feature, target, outputs.image.shape[-2] // target.shape[-2])
             for block_weight, feature, target in zip(weights, features, targets)
         ]
         return torch.stack(terms).sum()
@@ -175,20 +144,6 @@ class LatentPerceptual(LossTerm):
         return standardised_distance(
             features, target_features, kept, self.estimate_statistics, self.deviation_floor
         )
-
-
-def check_blocks(blocks: Sequence[int]) -> list[int]:
-    """The numbers as a list; a ValueError unless they are ascending, from 0 on, and at least one."""
-    numbers = list(blocks)
-    if not numbers or numbers != sorted(set(numbers)) or numbers[0] < 0:
-        raise ValueError(f"blocks must be ascending numbers from 0 on, at least one, got {numbers}")
-    return numbers
-
-
-def check_frozen(decoder: nn.Module) -> None:
-    """Raise a ValueError unless the decoder, whose features are used, is frozen."""
-    if decoder.training or any(p.requires_grad for p in decoder.parameters()):
-        raise ValueError("decoder must be frozen (eval mode, no gradients): its features are compared")
 
 
 def _check_size(latent: Tensor) -> None:

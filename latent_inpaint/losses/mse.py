@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from latent_inpaint.losses.base import LossTerm, check_same_shape
-from latent_inpaint.models.output import InpaintingOutput
+from latent_inpaint.spaces import Outputs
 
 
 def pixel_mse(prediction: Tensor, target: Tensor) -> Tensor:
@@ -22,6 +22,6 @@ def pixel_mse(prediction: Tensor, target: Tensor) -> Tensor:
 class PixelMSE(LossTerm):
     """`pixel_mse` between the prediction and the true picture, over the whole picture."""
 
-    def forward(self, output: InpaintingOutput) -> Tensor:
-        """Mean squared difference of `output.prediction` and `output.image`."""
-        return pixel_mse(output.prediction, output.image)
+    def forward(self, outputs: Outputs) -> Tensor:
+        """Mean squared difference of `outputs.prediction` and `outputs.image`."""
+        return pixel_mse(outputs.prediction, outputs.image)

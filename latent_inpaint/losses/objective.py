@@ -1,15 +1,15 @@
-"""The objective: a weighted sum of named loss terms."""
+"""The objective: a weighted sum of named loss terms. A discriminator's side is one, too."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from latent_inpaint.losses.base import LossTerm
-from latent_inpaint.models.output import InpaintingOutput
+from latent_inpaint.spaces import Outputs
 
 
 class NonFiniteLossError(ArithmeticError):
@@ -45,26 +45,32 @@ class Objective(nn.Module):
                 f"{key}: an objective needs a term of positive weight, got {sorted(terms) or 'no term'}"
             )
 
-    def forward(self, output: InpaintingOutput) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, outputs: Outputs, step: int = 0) -> tuple[Tensor, dict[str, Tensor]]:
         """The objective `Σ weight·value` and each term's value, detached and without its weight.
 
-        Terms of weight 0 are not computed and not in the dictionary.
+        Terms of weight 0, and those that are not due at this step, are neither computed nor returned.
 
         Raises:
-            NonFiniteLossError: a term is NaN or infinite.
-            ValueError: a term cannot be computed; the message begins with its name.
+            ValueError: a term cannot be computed, or none is due; the message begins with its name.
         """
-        named = {name: term for name, term in self.terms.items() if term.weight}
-        values = {name: _value(f"{self.key}.{name}", term, output) for name, term in named.items()}
-        for name, value in values.items():
-            if not torch.isfinite(value):
-                raise NonFiniteLossError(name, value.item())
-        total = torch.stack([self.terms[name].weight * value for name, value in values.items()]).sum()
-        return total, {name: value.detach() for name, value in values.items()}
+        terms = cast(dict[str, LossTerm], dict(self.terms.items()))
+        due = {name: term for name, term in terms.items() if term.weight and step % term.every == 0}
+        if not due:
+            raise ValueError(f"{self.key}: no term is due at step {step}; one must be evaluated every step")
+        values = {name: _value(f"{self.key}.{name}", term, outputs) for name, term in due.items()}
+        weighted = [due[name].weight * due[name].every * value for name, value in values.items()]
+        return torch.stack(weighted).sum(), {name: value.detach() for name, value in values.items()}
 
 
-def _value(key: str, term: nn.Module, output: InpaintingOutput) -> Any:
+def check_finite(values: Mapping[str, Tensor]) -> None:
+    """Raise a NonFiniteLossError naming the first term that is NaN or infinite."""
+    for name, value in values.items():
+        if not torch.isfinite(value):
+            raise NonFiniteLossError(name, value.item())
+
+
+def _value(key: str, term: nn.Module, outputs: Outputs) -> Any:
     try:
-        return term(output)
+        return term(outputs)
     except ValueError as error:
         raise ValueError(f"{key}: {error}") from error

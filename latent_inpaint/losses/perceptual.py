@@ -9,8 +9,7 @@ from torch import Tensor, nn
 
 from latent_inpaint.losses.base import LossTerm, at_least_float32
 from latent_inpaint.losses.feature_matching import feature_distances
-from latent_inpaint.models.backbones import Frozen
-from latent_inpaint.models.output import InpaintingOutput
+from latent_inpaint.spaces import Backbone, Outputs
 
 
 def perceptual_loss(
@@ -49,11 +48,10 @@ class Perceptual(LossTerm):
 
     def __init__(self, backbone: nn.Module, weight: float = 1.0, relative: bool = False) -> None:
         super().__init__(weight)
-        self.backbone = Frozen(backbone)
+        self.space = Backbone(backbone)
         self.relative = relative
 
-    def forward(self, output: InpaintingOutput) -> Tensor:
-        """Distance of the features of `output.prediction` from those of `output.image`."""
-        with torch.no_grad():
-            targets = self.backbone(output.image)
-        return perceptual_loss(self.backbone(output.prediction), targets, self.relative)
+    def forward(self, outputs: Outputs) -> Tensor:
+        """Distance of the features of `outputs.prediction` from those of `outputs.image`."""
+        targets = outputs.real(self.space)
+        return perceptual_loss(outputs.fake(self.space), targets, self.relative)

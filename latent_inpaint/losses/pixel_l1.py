@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from latent_inpaint.losses.base import LossTerm, check_hole, check_same_shape, non_negative
-from latent_inpaint.models.output import InpaintingOutput
+from latent_inpaint.spaces import Outputs
 
 
 def pixel_l1(
@@ -49,6 +49,6 @@ class PixelL1(LossTerm):
         if not self.known_weight + self.hole_weight:
             raise ValueError("known_weight and hole_weight must not both be 0")
 
-    def forward(self, output: InpaintingOutput) -> Tensor:
-        """Weighted mean absolute difference of `output.prediction` and `output.image`."""
-        return pixel_l1(output.prediction, output.image, output.mask, self.known_weight, self.hole_weight)
+    def forward(self, outputs: Outputs) -> Tensor:
+        """Weighted mean absolute difference of `outputs.prediction` and `outputs.image`."""
+        return pixel_l1(outputs.prediction, outputs.image, outputs.mask, self.known_weight, self.hole_weight)

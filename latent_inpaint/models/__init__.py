@@ -27,7 +27,6 @@ from latent_inpaint.models.guides.base import Guide, Unguided
 from latent_inpaint.models.guides.controlnet import ControlNetDenoiser
 from latent_inpaint.models.guides.mask_control import MaskControl, ZeroConv
 from latent_inpaint.models.inpainter import Inpainter, LatentInpainter, LatentModel, composite
-from latent_inpaint.models.output import InpaintingOutput
 from latent_inpaint.models.parts import part
 from latent_inpaint.models.refiners.base import Condition, FunctionRefiner, Refined, Refiner
 from latent_inpaint.models.refiners.diffusion import DiffusionRefiner
@@ -58,7 +57,6 @@ __all__ = [
     "FunctionRefiner",
     "Guide",
     "Inpainter",
-    "InpaintingOutput",
     "KLDecoder",
     "KLEncoder",
     "LatentInpainter",

@@ -28,7 +28,7 @@ class WeightEMA(WeightAveraging):
     The averaged network's BatchNorm statistics are not those of the weights on the way, averaged: before a
     validation and after the last step they are measured anew, on the first training batches (Izmailov et al.,
     "Averaging weights leads to wider optima", 2018, section 3.2; Wu and Johnson, "Rethinking 'Batch' in
-    BatchNorm", 2021). Where the training module has fixed its statistics, the averaged network has the same.
+    BatchNorm", 2021). Statistics that are fixed stay as they are.
 
     Args:
         decay: in [0, 1); 0.995 averages over the last 200 steps or so.
@@ -39,44 +39,25 @@ class WeightEMA(WeightAveraging):
             raise ValueError(f"decay must be in [0, 1), got {decay}")
         self.decay = decay
         self._batches: list[Batch] | None = None
-        super().__init__(avg_fn=self._average)
-
-    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: Any, *rest: Any) -> None:
-        """Begin a last phase with the averaged weights and their statistics."""
-        if not pl_module.last_phase_begins:
-            return
-        assert self._average_model is not None
-        averaged: Any = self._average_model.module
-        if not pl_module.resumed_in_last_phase:
-            self._set_statistics(trainer, pl_module)
-            pl_module.model.load_state_dict(averaged.model.state_dict())
-        averaged.begin_last_phase()
+        super().__init__(multi_avg_fn=self._average)
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *rest: Any) -> None:
         """Average; after the last step, before it is saved, also measure the statistics."""
         super().on_train_batch_end(trainer, pl_module, *rest)
         if trainer.global_step == trainer.max_steps:
-            self._set_statistics(trainer, pl_module)
+            self._measure_statistics(trainer)
 
     def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Validate the averaged weights, with statistics of their own."""
         if trainer.global_step < trainer.max_steps:
-            self._set_statistics(trainer, pl_module)
+            self._measure_statistics(trainer)
         super().on_validation_epoch_start(trainer, pl_module)
 
     @torch.no_grad()
-    def _set_statistics(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        assert self._average_model is not None
-        averaged: Any = self._average_model.module
-        if not pl_module.statistics_fixed:
-            self._measure_statistics(trainer, averaged)
-            return
-        for average, current in zip(batch_norms(averaged.model), batch_norms(pl_module.model), strict=True):
-            for theirs, ours in zip(average.buffers(), current.buffers(), strict=True):
-                theirs.copy_(ours)
-
-    def _measure_statistics(self, trainer: pl.Trainer, module: Any) -> None:
+    def _measure_statistics(self, trainer: pl.Trainer) -> None:
         """Set the averaged network's running statistics to the mean of those of the calibration batches."""
+        assert self._average_model is not None
+        module: Any = self._average_model.module
         module.train()
         synchronised = SyncTrainedBatchNorm() if n_processes() > 1 else None
         if synchronised is not None:
@@ -100,8 +81,11 @@ class WeightEMA(WeightAveraging):
             self._batches = datamodule.first_batches(CALIBRATION_BATCHES)
         return self._batches
 
-    def _average(self, average: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
-        if not average.is_floating_point():  # BatchNorm's count of batches
-            return current
+    @torch.no_grad()
+    def _average(self, averages: list[Tensor], currents: list[Tensor], count: Tensor | int) -> None:
+        """All tensors of one type at once: one call and one look at the count, not hundreds a step."""
+        if not averages[0].is_floating_point():  # BatchNorm's counts of batches
+            torch._foreach_copy_(averages, currents)
+            return
         weight = max(1 - self.decay, WARM_UP / (int(count) + WARM_UP + 1))
-        return torch.lerp(average, current.to(average.dtype), weight)
+        torch._foreach_lerp_(averages, currents, weight)

@@ -172,10 +172,10 @@ class LastCheckpoint(Checkpoint):
         self.path = Path(dirpath) / LAST_NAME
         self.every_n_steps = every_n_steps
 
-    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
-        """Write, where it is time."""
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, *_: Any) -> None:
+        """Write, where it is time and no batch waits for further ones."""
         step = trainer.global_step
-        if step % self.every_n_steps == 0 or step == trainer.max_steps:
+        if pl_module.between_steps and (step % self.every_n_steps == 0 or step == trainer.max_steps):
             trainer.save_checkpoint(self.path, weights_only=False)
 
 

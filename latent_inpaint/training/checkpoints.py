@@ -14,6 +14,8 @@ from torch import nn
 from latent_inpaint.models.storage import WEIGHTS_NAME, load_model, read_checkpoint
 
 LAST_NAME = "last.ckpt"
+RECIPE_NAME = "recipe.json"
+"""In a folder of the autoencoders' cache: what determines the weights."""
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):

@@ -19,7 +19,8 @@ def register_resolvers() -> None:
     )
     OmegaConf.register_new_resolver("decoder_channels", _decoder_channels, replace=True)
     OmegaConf.register_new_resolver("validation_interval", lambda steps: max(1, steps // 5), replace=True)
-    OmegaConf.register_new_resolver("is_set", lambda value: value is not None, replace=True)
+    OmegaConf.register_new_resolver("is_filled", lambda node: bool(node), replace=True)
+    OmegaConf.register_new_resolver("share", _share, replace=True)
 
 
 def share_cores() -> None:
@@ -36,7 +37,7 @@ def share_cores() -> None:
 def _decoder_channels(stages: Sequence[int], blocks: Sequence[int]) -> ListConfig:
     """Channels after blocks of our decoder, whose encoder's stages have `stages` channels."""
     if OmegaConf.is_dict(stages):
-        raise ValueError("training.discriminator.channels: give those of the decoder's blocks, as a list")
+        raise ValueError("discriminator.channels: give those of the decoder's blocks, as a list")
     if any(not 0 <= block < len(stages) - 1 for block in blocks):
         raise ValueError(f"blocks must be in 0..{len(stages) - 2}, the decoder's, got {list(blocks)}")
     return OmegaConf.create([stages[-2 - block] for block in blocks])
@@ -44,3 +45,8 @@ def _decoder_channels(stages: Sequence[int], blocks: Sequence[int]) -> ListConfi
 
 def _stage_channels(ngf: int, n_downsampling: int, max_channels: int = 1024) -> ListConfig:
     return OmegaConf.create([min(max_channels, ngf * 2**i) for i in range(n_downsampling + 1)])
+
+
+def _share(steps: int, part: int, of: int) -> int:
+    """`part / of` of so many steps, at least one."""
+    return max(1, round(steps * part / of))

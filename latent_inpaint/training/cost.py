@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from torch import nn
 
 from latent_inpaint.markdown import markdown_table
-from latent_inpaint.training.dry_run import step_cost, training_module
+from latent_inpaint.training.dry_run import step_cost, training_modules
 
 SECONDS_PER_DAY = 86400
 
@@ -67,7 +67,7 @@ class Training:
 def planned_training(cfg: DictConfig) -> Training:
     """What the training that `cfg` describes asks for."""
     cost = step_cost(cfg)
-    modules = training_module(cfg).modules()
+    modules = next(iter(training_modules(cfg).values())).modules()
     norms = sum(isinstance(module, nn.BatchNorm2d) and module.training for module in modules)
     steps = cfg.autoencoder.max_steps if cfg.training is None else cfg.trainer.max_steps
     images = steps * cost.batch_size

@@ -9,20 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
 
 import torch
-from hydra.utils import instantiate
 from omegaconf import DictConfig
 from torch import Tensor, nn
 from torch._subclasses import FakeTensorMode
 
 from latent_inpaint.data import Batch
-from latent_inpaint.training.adversarial import AdversarialTraining
+from latent_inpaint.instantiate import instantiate
 from latent_inpaint.training.averaging import CALIBRATION_BATCHES
 from latent_inpaint.training.base import TrainingModule
 from latent_inpaint.training.metering import StepMeter
-from latent_inpaint.training.pretraining import autoencoder_data
+from latent_inpaint.training.pretraining import autoencoder_data, build_autoencoder_module
+from latent_inpaint.training.stages import planned_stages
+from latent_inpaint.training.turns import Turn, take_turns
 
 BATCHES_IN_MEMORY = 2
 """Lightning fetches the next batch while the network works on this one."""
@@ -60,17 +60,24 @@ class StepCost:
 
 
 def dry_run(cfg: DictConfig) -> str:
-    """What `cfg` would cost, as text; stage 1 where that is all it describes."""
-    cost = step_cost(cfg)
-    title = f"{cfg.experiment_name}: {cfg.data.size}², batch {cost.batch_size}, {cfg.trainer.precision}"
-    lines = [title, *_lines(cost)]
-    if cfg.training is not None and cfg.training.get("last_phase") is not None:
-        lines += ["in its last phase", *_lines(step_cost(cfg, last_phase=True))]
+    """What `cfg` would cost, as text, stage by stage; the autoencoder's where that is all it describes."""
+    lines = []
+    modules = training_modules(cfg)
+    for name, module in modules.items():
+        cost = module_cost(cfg, module)
+        where = f", stage {name}" if len(modules) > 1 else ""
+        setting = f"{cfg.data.size}², batch {cost.batch_size}, {cfg.trainer.precision}"
+        lines += [f"{cfg.experiment_name}{where}: {setting}", *_lines(cost)]
     return "\n".join(lines)
 
 
-def step_cost(cfg: DictConfig, last_phase: bool = False) -> StepCost:
-    """Cost of a training step of `cfg`, or of one of its last phase.
+def step_cost(cfg: DictConfig) -> StepCost:
+    """Cost of a training step of the first stage of `cfg`."""
+    return module_cost(cfg, next(iter(training_modules(cfg).values())))
+
+
+def module_cost(cfg: DictConfig, module: TrainingModule) -> StepCost:
+    """Cost of a step of a training module, whose tensors are replaced by fake ones.
 
     Raises:
         ValueError: a precision that is not known here.
@@ -80,10 +87,7 @@ def step_cost(cfg: DictConfig, last_phase: bool = False) -> StepCost:
         raise ValueError(f"trainer.precision: dry_run knows {expected}, got {cfg.trainer.precision!r}")
     data = cfg.data if cfg.training is not None else autoencoder_data(cfg)
     size, batch_size = data.size, data.batch_size
-    module = training_module(cfg)
-    if last_phase:
-        module.begin_last_phase()
-    state = _optimizer_tensors(module)
+    state = _optimizer_tensors(module.turns[0])
     mode = FakeTensorMode(allow_non_fake_inputs=True)  # networks of losses hide in lists
     empty(module, mode)
     with mode:
@@ -91,22 +95,28 @@ def step_cost(cfg: DictConfig, last_phase: bool = False) -> StepCost:
         return _measure(module, batch, _PRECISIONS[cfg.trainer.precision], state)
 
 
-def training_module(cfg: DictConfig) -> TrainingModule:
-    """The module that `cfg` trains, with random weights; stage 1's where that is all it describes."""
+def training_modules(cfg: DictConfig) -> dict[str, TrainingModule]:
+    """The modules of the stages that `cfg` describes by name, with random weights; the autoencoder's where
+    that is all.
+    """
     if cfg.training is None:
-        return instantiate(cfg.autoencoder.training, model=instantiate(cfg.autoencoder.network))
-    return instantiate(cfg.training, model=instantiate(cfg.model.network), losses=cfg.losses)
+        return {"autoencoder": build_autoencoder_module(cfg, instantiate(cfg.autoencoder.network))}
+    return {stage.name: stage.build(instantiate(cfg.model.network)) for stage in planned_stages(cfg)}
 
 
 def empty(module: nn.Module, mode: FakeTensorMode) -> None:
-    """Replace parameters and buffers by fake ones."""
+    """Replace parameters and buffers by fake ones, also where turns hold them."""
+    fakes: dict[int, nn.Parameter] = {}
     for part in module.modules():
         for name, p in part._parameters.items():
             if p is not None:
-                part._parameters[name] = nn.Parameter(mode.from_tensor(p.detach()), p.requires_grad)
+                fakes[id(p)] = nn.Parameter(mode.from_tensor(p.detach()), p.requires_grad)
+                part._parameters[name] = fakes[id(p)]
         for name, buffer in part._buffers.items():
             if buffer is not None:
                 part._buffers[name] = mode.from_tensor(buffer)
+    for turn in getattr(module, "turns", ()):
+        turn.parameters = {name: fakes[id(p)] for name, p in turn.parameters.items()}
 
 
 def _measure(
@@ -139,43 +149,25 @@ def _measure(
 
 
 def _step(module: TrainingModule, batch: Batch, meter: StepMeter, dtype: torch.dtype | None) -> int:
-    """One step as Lightning makes it, all but the optimizers' own; returns the bytes the graph keeps."""
-    with torch.autocast("cpu", dtype) if dtype else nullcontext():
-        if isinstance(module, AdversarialTraining) and not module.in_last_phase:
-            return _adversarial_step(module, batch, meter)
-        total = _total(module, module.outputs(batch))
-    kept = meter.live
-    total.backward()
-    module.clip(module.parameters())
-    return kept
-
-
-def _adversarial_step(module: AdversarialTraining, batch: Batch, meter: StepMeter) -> int:
+    """One step as the trainer makes it, all but the optimizers' own; returns the bytes the graph keeps."""
+    kept: list[int] = []
     outputs = module.outputs(batch)
-    module.discriminator.requires_grad_(False)
-    total = _total(module, outputs)
-    kept = meter.live
-    total.backward()
-    del total
-    module.clip(module.model.parameters())
-    module.discriminator.requires_grad_(True)
-    judgement = module.discriminator, outputs.real, outputs.fake, outputs.mask
-    module.discriminator_objective(*judgement)[0].backward()
-    module.clip(module.discriminator.parameters())
-    return kept
+
+    def value(turn: Turn) -> Tensor:
+        with torch.autocast("cpu", dtype) if dtype else nullcontext():
+            total = turn.objective(outputs)[0]
+        kept.append(meter.live)
+        return total
+
+    take_turns(module.turns, 0, value, Tensor.backward, Turn.clip)
+    return kept[0]
 
 
-def _total(module: TrainingModule, outputs: Any) -> Tensor:
-    """The objective without its check for NaN, which needs contents."""
-    terms: Any = [term for term in module.current_objective.terms.values() if term.weight]
-    return torch.stack([term.weight * term(outputs) for term in terms]).sum()
-
-
-def _optimizer_tensors(module: TrainingModule) -> int:
+def _optimizer_tensors(turn: Turn) -> int:
     """How many tensors of a parameter's size the optimizer keeps for each: two for Adam."""
     parameter = nn.Parameter(torch.zeros(2, 3))
     parameter.grad = torch.ones_like(parameter)
-    optimizer = module._optimizer([parameter])
+    optimizer = turn.optimizer([parameter])
     optimizer.step()
     values = optimizer.state[parameter].values()
     return sum(torch.is_tensor(value) and value.shape == parameter.shape for value in values)

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities import rank_zero_info
-from torch import Tensor
+from torch import Tensor, nn
 
-from latent_inpaint.models import LatentInpainter
+from latent_inpaint.instantiate import instantiate
+from latent_inpaint.models import LatentInpainter, save_model
 from latent_inpaint.models.storage import WEIGHTS_NAME, load_weights
-from latent_inpaint.training.checkpoints import LAST_NAME, network_weights
-from latent_inpaint.training.distributed import held_by_first, share
+from latent_inpaint.training.base import TrainingModule
+from latent_inpaint.training.checkpoints import LAST_NAME, RECIPE_NAME, network_weights
+from latent_inpaint.training.distributed import held_by_first, n_processes, share
+from latent_inpaint.training.fitting import fit
+from latent_inpaint.training.stages import Stage
+
+log = logging.getLogger(__name__)
 
 AUTO = "auto"
-RECIPE_NAME = "recipe.json"
 RECIPE_VERSION = 2  # raise it when the same configuration would give other weights
 
 
@@ -69,6 +77,45 @@ def autoencoder_folder(
         else:
             pretrain(folder, share(lambda: _prepare(folder, recipe)))
     return folder
+
+
+def autoencoder_recipe(cfg: DictConfig, datamodule: Any) -> dict[str, Any]:
+    """What determines the autoencoder's weights, as JSON values."""
+    stage = OmegaConf.to_container(cfg.autoencoder, resolve=True)
+    assert isinstance(stage, dict)
+    stage.pop("checkpoint")
+    trainer = {key: cfg.trainer.get(key) for key in ("precision", "accumulate_grad_batches")}
+    recipe = {"autoencoder": stage, "data": datamodule.fingerprint(), "trainer": trainer, "seed": cfg.seed}
+    return recipe if n_processes() == 1 else recipe | {"processes": n_processes()}
+
+
+def train_autoencoder(
+    cfg: DictConfig, datamodule: Any, folder: Path, resume: Path | None, card: dict[str, Any]
+) -> None:
+    """Stage 1 into `folder`, which is a run's folder or one of the cache.
+
+    Raises:
+        ValueError: the autoencoder comes pretrained.
+    """
+    if cfg.autoencoder.training is None:
+        raise ValueError(
+            "autoencoder: it comes pretrained, there is no stage 1 to run; choose autoencoder=ffc"
+        )
+    pl.seed_everything(cfg.seed, verbose=False)
+    stage = Stage("autoencoder", 0, cfg.autoencoder.max_steps, partial(build_autoencoder_module, cfg))
+    module = stage.build(instantiate(cfg.autoencoder.network))
+    trainer = fit(cfg, stage, [stage.name], module, datamodule, folder, "Stage 1: autoencoder", resume)
+    if "val/psnr" not in trainer.callback_metrics:  # too few steps, or resumed after the last one
+        trainer.validate(module, datamodule=datamodule, verbose=False)
+    psnr = float(trainer.callback_metrics["val/psnr"])
+    log.info("Stage 1: reconstruction of held-out pictures: %.2f dB", psnr)
+    share(lambda: save_model(module.model, folder / "model", card | {"val_psnr_db": psnr}))
+
+
+def build_autoencoder_module(cfg: DictConfig, model: nn.Module) -> TrainingModule:
+    """Stage 1's training module around an autoencoder."""
+    accumulate = cfg.trainer.get("accumulate_grad_batches") or 1
+    return instantiate(cfg.autoencoder.training, _partial_=True)(model=model, accumulate=accumulate)
 
 
 def autoencoder_data(cfg: DictConfig) -> DictConfig:

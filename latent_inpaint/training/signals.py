@@ -43,9 +43,9 @@ class StopOnSIGTERM(Checkpoint):
             return self._received
         return trainer.strategy.reduce_boolean_decision(self._received, all=False)
 
-    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
-        """Write and stop, if the signal has come to any process."""
-        if self._stops(trainer):
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, *_: Any) -> None:
+        """Write and stop at a whole step, if the signal has come to any process."""
+        if pl_module.between_steps and self._stops(trainer):
             trainer.save_checkpoint(self.path, weights_only=False)
             raise Terminated
 

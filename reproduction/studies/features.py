@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from latent_inpaint.losses.latent_perceptual import decoder_features, inlier_mask
+from latent_inpaint.losses.latent_perceptual import inlier_mask
 from latent_inpaint.models import LatentInpainter
 from latent_inpaint.sheets import sheet, to_uint8
 from reproduction.studies.heat import captioned, heat
@@ -43,8 +44,8 @@ def feature_study(model: LatentInpainter, image: Tensor) -> list[BlockFeatures]:
         model: the network, in eval mode.
         image: `[B, 3, H, W]` in [0, 1], H and W multiples of the network's `down_factor`.
     """
-    blocks = list(model.decoder.ups)
-    features = decoder_features(blocks, model.encode(image), range(len(blocks)))
+    features = itertools.accumulate(model.decoder.ups, lambda x, block: block(x), initial=model.encode(image))
+    next(features)  # the latent itself
     return [BlockFeatures(f, _kept(f, max(1, image.shape[-1] // f.shape[-1]))) for f in features]
 
 

@@ -60,13 +60,16 @@ def rng():
 
 @pytest.fixture
 def output(rng):
-    """A stand-in for InpaintingOutput with only the parts that simple terms ask for."""
+    """A stand-in for InpaintingOutputs with only the parts that simple terms ask for."""
     mask = torch.zeros(2, 1, 8, 8)
     mask[:, :, 2:5, 1:7] = 1
-    return SimpleNamespace(
+    outputs = SimpleNamespace(
         image=torch.rand(2, 3, 8, 8, generator=rng),
         mask=mask,
         prediction=torch.rand(2, 3, 8, 8, generator=rng),
         latent=torch.randn(2, 5, 4, 4, generator=rng),
         target_latent=torch.randn(2, 5, 4, 4, generator=rng),
     )
+    outputs.real = lambda space: space.real(outputs)
+    outputs.fake = lambda space: space.fake(outputs)
+    return outputs

@@ -7,18 +7,14 @@ from safetensors.torch import load_file
 from torch.nn import functional
 
 from latent_inpaint.importers.lama_discriminator import load_discriminator
-from latent_inpaint.losses.adversarial import (
-    Adversarial,
-    DiscriminatorObjective,
-    discriminator_loss,
-    generator_loss,
-    r1_penalty,
-)
-from latent_inpaint.losses.adversarial_output import AdversarialOutput, LatentSpace, PixelSpace
-from latent_inpaint.losses.feature_matching import FeatureMatching, feature_matching_loss
+from latent_inpaint.losses import Objective
+from latent_inpaint.losses.adversarial import Adversary, discriminator_loss, generator_loss, r1_penalty
+from latent_inpaint.losses.feature_matching import feature_matching_loss
 from latent_inpaint.losses.pixel_l1 import pixel_l1
-from latent_inpaint.models import Decoder, Encoder, FFCRefiner, InpaintingOutput, LatentInpainter, Unguided
 from latent_inpaint.models.discriminators.patch import PatchDiscriminator
+from latent_inpaint.models.refiners.base import Condition, FunctionRefiner
+from latent_inpaint.spaces import Latents, Pixels
+from latent_inpaint.training.outputs import InpaintingOutputs
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "lama_adversarial.safetensors"
 
@@ -35,6 +31,25 @@ class Reference:
 
     def compare(self, key, value):
         torch.testing.assert_close(value.reshape(1), self.values[key], rtol=0, atol=1e-5)
+
+
+class Given:
+    """Outputs whose pictures are given."""
+
+    def __init__(self, image, prediction, mask):
+        self.image, self.prediction, self.mask = image, prediction, mask
+        self.cache = {}
+
+    def kept(self, key, compute):
+        if key not in self.cache:
+            self.cache[key] = compute()
+        return self.cache[key]
+
+    def real(self, space):
+        return space.real(self)
+
+    def fake(self, space):
+        return space.fake(self)
 
 
 @pytest.fixture(scope="module")
@@ -62,14 +77,15 @@ def test_discriminator_loss_equals_lama(reference):
     reference.compare("discriminator_loss", loss + 0.001 * penalty)
 
 
-def test_discriminator_objective_equals_lama(reference):
+def test_the_adversarys_side_equals_lama(reference):
+    """Its objective in a step, on a true and a generated picture given."""
     values = reference.values
-    total, parts = DiscriminatorObjective(r1_weight=0.001)(
-        reference.discriminator, (values["real"],), (values["fake"],), values["mask"]
-    )
+    adversary = Adversary(Pixels(), reference.discriminator, torch.optim.Adam, r1_weight=0.001)
+    outputs = Given(values["real"], values["fake"], values["mask"])
+    total, parts = Objective(adversary.discriminator_terms)(outputs)
     reference.compare("discriminator_loss", total)
     reference.compare("r1_penalty_scaled", 0.001 * parts["r1"])
-    torch.testing.assert_close(total, parts["adversarial"] + 0.001 * parts["r1"])
+    torch.testing.assert_close(total, parts["discriminator"] + 0.001 * parts["r1"])
     total.backward()
     assert all(p.grad is not None for p in reference.discriminator.parameters())
 
@@ -149,14 +165,28 @@ def test_bad_arguments_are_refused(rng):
         discriminator_loss(logits, logits, torch.zeros(2, 3, 8, 8))
     with pytest.raises(ValueError, match="real_images must require gradients"):
         r1_penalty(logits, torch.zeros(2, 3, 8, 8))
-    with pytest.raises(ValueError, match="r1_weight must be finite"):
-        DiscriminatorObjective(r1_weight=-1)
+    for argument in ("weight", "feature_matching", "r1_weight"):
+        with pytest.raises(ValueError, match=f"{argument} must be finite"):
+            Adversary(Latents(), torch.nn.Identity(), torch.optim.Adam, **{argument: -1})
+    with pytest.raises(ValueError, match="must not both be 0"):
+        Adversary(Latents(), torch.nn.Identity(), torch.optim.Adam, weight=0)
+    with pytest.raises(ValueError, match="every must be at least 1, got 0"):
+        Adversary(Latents(), torch.nn.Identity(), torch.optim.Adam, r1_every=0)
     with pytest.raises(ValueError, match="at least one, got 0 and 0"):
         feature_matching_loss([], [])
     with pytest.raises(ValueError, match="got 1 and 2"):
         feature_matching_loss([logits], [logits, logits])
     with pytest.raises(ValueError, match=r"features\[0\] and target_features\[0\] must have one shape"):
         feature_matching_loss([logits], [logits[:1]])
+
+
+class Scaled(FunctionRefiner):
+    def __init__(self):
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.ones(()))
+
+    def forward(self, latent):
+        return self.scale * latent
 
 
 class Model:
@@ -166,7 +196,7 @@ class Model:
 
     def __init__(self):
         self.decoded = 0
-        self.scale = torch.nn.Parameter(torch.ones(()))
+        self.refiner = Scaled()
 
     def encode(self, image):
         return functional.avg_pool2d(image, 8)
@@ -174,48 +204,54 @@ class Model:
     def encode_masked(self, image, mask):
         return functional.avg_pool2d(image * (1 - mask), 8)
 
-    def refine(self, latent):
-        return self.scale * latent
+    def condition(self, latent, mask):
+        return Condition(latent)
 
     def decode(self, latent):
         self.decoded += 1
         return functional.interpolate(latent, scale_factor=8)
 
 
-def adversarial_output(rng, space, n_strided):
+def judged(rng, space, **weights):
     image = torch.rand(2, 3, 64, 64, generator=rng)
     mask = (torch.rand(2, 1, 64, 64, generator=rng) > 0.5).float()
-    discriminator = PatchDiscriminator(3, width=4, n_layers=2, kernel_size=3, n_strided=n_strided)
-    return AdversarialOutput(Model(), image, mask, discriminator, space)
+    discriminator = PatchDiscriminator(3, width=4, n_layers=2, kernel_size=3, n_strided=1)
+    adversary = Adversary(space, discriminator, torch.optim.Adam, **weights)
+    return adversary, InpaintingOutputs(Model(), image, mask)
 
 
-@pytest.mark.parametrize(("space", "decodings"), [(PixelSpace(), 1), (LatentSpace(), 0)])
-def test_terms_work_on_pictures_and_on_latents(rng, space, decodings):
-    output = adversarial_output(rng, space, n_strided=1)
-    value = Adversarial(weight=10)(output) + FeatureMatching(weight=100)(output)
-    value.backward()
-    assert output.model.scale.grad.abs() > 0
-    assert output.model.decoded == decodings
-    assert not any(feature.requires_grad for feature in output.real_features)
-    total, _ = DiscriminatorObjective()(output.discriminator, output.real, output.fake, output.mask)
+@pytest.mark.parametrize(("space", "decodings"), [(Pixels(), 1), (Latents(), 0)])
+def test_an_adversary_works_on_pictures_and_on_latents(rng, space, decodings):
+    adversary, outputs = judged(rng, space, weight=10, feature_matching=100, r1_weight=0.001)
+    Objective(adversary.terms)(outputs)[0].backward()
+    assert outputs.model.refiner.scale.grad.abs() > 0
+    assert outputs.model.decoded == decodings
+    assert not any(feature.requires_grad for feature in adversary.real_features(outputs))
+    total, _ = Objective(adversary.discriminator_terms)(outputs)
     assert torch.isfinite(total)
 
 
-def test_discriminator_step_leaves_the_generator_alone(rng):
-    output = adversarial_output(rng, LatentSpace(), n_strided=1)
-    total, parts = DiscriminatorObjective(r1_weight=0)(
-        output.discriminator, output.real, output.fake, output.mask
-    )
+def test_the_discriminators_objective_leaves_the_network_alone(rng):
+    adversary, outputs = judged(rng, Latents())
+    total, parts = Objective(adversary.discriminator_terms)(outputs)
     total.backward()
-    assert list(parts) == ["adversarial"]
-    assert output.model.scale.grad is None
-    assert output.discriminator.layers[0][0].weight.grad.abs().sum() > 0
+    assert list(parts) == ["discriminator"]
+    assert outputs.model.refiner.scale.grad is None
+    assert adversary.discriminator.layers[0][0].weight.grad.abs().sum() > 0
 
 
-@pytest.mark.parametrize("term", [Adversarial(), FeatureMatching()])
-def test_a_term_whose_discriminator_is_missing_says_so(term):
-    model = LatentInpainter(Encoder(2), FFCRefiner(16, n_blocks=1), Decoder(2), Unguided())
-    output = InpaintingOutput(model, torch.rand(1, 3, 16, 16), torch.ones(1, 1, 16, 16))
-    message = f"{type(term).__name__} needs a discriminator.*choose training=adversarial"
-    with pytest.raises(ValueError, match=message):
-        term(output)
+def test_a_lazy_penalty_counts_as_often_as_it_is_left_out(rng):
+    adversary, outputs = judged(rng, Latents(), r1_weight=2.0, r1_every=4)
+    objective = Objective(adversary.discriminator_terms)
+    _, without = objective(outputs, step=3)
+    total, parts = objective(outputs, step=4)
+    assert list(without) == ["discriminator"]
+    torch.testing.assert_close(total, parts["discriminator"] + 4 * 2.0 * parts["r1"])
+
+
+def test_a_discriminator_sees_what_the_network_made_once(rng):
+    adversary, outputs = judged(rng, Latents(), weight=1, feature_matching=1)
+    calls = []
+    adversary.discriminator.register_forward_hook(lambda *_: calls.append(1))
+    Objective(adversary.terms)(outputs)
+    assert len(calls) == 2  # the fake, for both terms, and the real

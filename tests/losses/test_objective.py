@@ -2,7 +2,6 @@ import pytest
 import torch
 
 from latent_inpaint.losses import (
-    Adversarial,
     LatentL1,
     LossTerm,
     NonFiniteLossError,
@@ -10,6 +9,7 @@ from latent_inpaint.losses import (
     PixelL1,
     PixelMSE,
 )
+from latent_inpaint.losses.objective import check_finite
 
 
 class Explodes(LossTerm):
@@ -46,14 +46,24 @@ def test_what_is_no_term_is_refused():
 
 
 def test_a_term_that_cannot_be_computed_is_named(output):
-    with pytest.raises(ValueError, match=r"losses\.patches: Adversarial needs a discriminator"):
-        Objective({"fine": LatentL1(), "patches": Adversarial()})(output)
+    output.target_latent = output.target_latent[..., :1]
+    with pytest.raises(ValueError, match=r"losses\.fine: latent and target must have one shape"):
+        Objective({"fine": LatentL1()})(output)
 
 
 def test_non_finite_term_is_named(output):
     with pytest.raises(NonFiniteLossError, match="loss term 'bad' is nan") as caught:
-        Objective({"fine": LatentL1(), "bad": Explodes()})(output)
+        check_finite(Objective({"fine": LatentL1(), "bad": Explodes()})(output)[1])
     assert caught.value.term == "bad"
+
+
+def test_a_term_counts_only_every_so_many_steps(output):
+    objective = Objective({"always": LatentL1(), "rarely": PixelMSE(weight=2, every=3)})
+    assert list(objective(output, step=4)[1]) == ["always"]
+    total, values = objective(output, step=6)
+    torch.testing.assert_close(total, values["always"] + 6 * values["rarely"])
+    with pytest.raises(ValueError, match="losses: no term is due at step 1"):
+        Objective({"rarely": PixelMSE(every=3)})(output, step=1)
 
 
 def test_bare_term_says_that_it_computes_nothing(output):

@@ -14,7 +14,6 @@ import latent_inpaint
 from latent_inpaint.losses import LatentPerceptual
 from latent_inpaint.models import (
     FFCRefiner,
-    InpaintingOutput,
     LatentInpainter,
     MaskControl,
     load_model,
@@ -31,6 +30,7 @@ from latent_inpaint.models.autoencoders.diffusers import (
     read_stage_channels,
 )
 from latent_inpaint.models.autoencoders.diffusers_files import make_network
+from latent_inpaint.training.outputs import InpaintingOutputs
 
 BLOCKS = {
     "down_block_types": ["DownEncoderBlock2D"] * 3,
@@ -115,7 +115,7 @@ def test_lpl_compares_the_features_of_the_up_blocks(case):
     *_, encoder, decoder = case
     model = inpainter(encoder, decoder)
     image = torch.rand(1, 3, 64, 64)
-    output = InpaintingOutput(model, image, (image[:, :1] > 0.5).float())
+    output = InpaintingOutputs(model, image, (image[:, :1] > 0.5).float())
     value = LatentPerceptual(blocks=[0, len(decoder.ups) - 1], checkpointing=False)(output)
     value.backward()
     assert value > 0

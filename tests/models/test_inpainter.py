@@ -9,7 +9,6 @@ from latent_inpaint.models import (
     Decoder,
     Encoder,
     FFCRefiner,
-    InpaintingOutput,
     LatentInpainter,
     MaskAsAlpha,
     MaskControl,
@@ -18,6 +17,7 @@ from latent_inpaint.models import (
 from latent_inpaint.models.autoencoders.ffc import UpBlock
 from latent_inpaint.models.geometry import pad_to_multiple
 from latent_inpaint.models.inpainter import composite
+from latent_inpaint.training.outputs import InpaintingOutputs
 
 
 def network(in_channels=3, control=True, ngf=4, n_downsampling=3):
@@ -116,7 +116,7 @@ def test_shapes_are_checked(picture):
     ):
         model(image, mask[..., :40])
     with pytest.raises(ValueError, match=r"multiples of 8, got \[30, 48\]"):
-        InpaintingOutput(model, image[..., :30, :], mask[..., :30, :])
+        InpaintingOutputs(model, image[..., :30, :], mask[..., :30, :])
 
 
 def test_parts_must_fit():
@@ -135,7 +135,7 @@ def test_outputs_are_lazy_and_kept(picture):
     model = network().train()
     calls = []
     model.decoder.register_forward_hook(lambda *_: calls.append(1))
-    output = InpaintingOutput(model, image, mask)
+    output = InpaintingOutputs(model, image, mask)
     assert output.latent is output.latent
     assert not output.target_latent.requires_grad
     assert not calls

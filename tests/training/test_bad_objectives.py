@@ -11,7 +11,11 @@ LPL = "latent_lpl"
 @pytest.mark.parametrize(
     ("experiment", "changes", "message"),
     [
-        ("latent_control", ["losses=[latent_l1,latent_adversarial]"], "Adversarial needs a discriminator"),
+        (
+            "latent_control",
+            ["adversaries=decoder", "adversaries.decoder.space.blocks=[7]"],
+            r"blocks must be in 0\.\.2, the decoder's, got \[7\]",
+        ),
         (
             LPL,
             ["data.size=64", "losses.lpl.blocks=[1,3]"],
@@ -23,7 +27,7 @@ LPL = "latent_lpl"
         ("latent_control", ["losses=[]"], "an objective needs a term of positive weight, got no term"),
         (
             "lama",
-            ["losses=[lama,perceptual_vgg19]", "losses.perceptual.backbone.weights_path=none.pth"],
+            ["losses=[pixel_l1_known,perceptual_vgg19]", "losses.perceptual.backbone.weights_path=none.pth"],
             "the perceptual loss needs vgg19-dcbb9e9d.pth, which is not at none.pth: download",
         ),
     ],

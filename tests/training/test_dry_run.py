@@ -17,7 +17,7 @@ import resource, sys
 import torch
 from latent_inpaint.inference.benchmark import peak_mib
 from latent_inpaint.models import AlphaEncoder, Decoder, Encoder, FFCRefiner, LatentInpainter, MaskControl
-from latent_inpaint.models.output import InpaintingOutput
+from latent_inpaint.training.outputs import InpaintingOutputs
 
 def resident():
     return int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()
@@ -32,7 +32,7 @@ for part in (model.refiner, model.guide) if control else (model.guide, model.ref
 
 def step(size, batch):
     image, mask = torch.rand(batch, 3, size, size), torch.ones(batch, 1, size, size)
-    out = InpaintingOutput(model, image, mask)
+    out = InpaintingOutputs(model, image, mask)
     value = (out.prediction - image) if pixels else (out.latent - out.target_latent)
     value.abs().mean().backward()
     model.zero_grad()

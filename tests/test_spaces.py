@@ -2,8 +2,9 @@ import pytest
 import torch
 from torch import nn
 
-from latent_inpaint.losses import DecoderFeatures, PictureFeatures
-from latent_inpaint.models import Decoder, Encoder, FFCRefiner, InpaintingOutput, LatentInpainter, Unguided
+from latent_inpaint.models import Decoder, Encoder, FFCRefiner, LatentInpainter, Unguided
+from latent_inpaint.spaces import Backbone, DecoderFeatures, Latents, Pixels
+from latent_inpaint.training.outputs import InpaintingOutputs
 
 
 class Network(nn.Module):
@@ -23,11 +24,11 @@ def output():
     model.decoder.eval().requires_grad_(False)
     mask = torch.zeros(1, 1, 16, 16)
     mask[..., 4:12, 4:12] = 1
-    return InpaintingOutput(model, torch.rand(1, 3, 16, 16), mask)
+    return InpaintingOutputs(model, torch.rand(1, 3, 16, 16), mask)
 
 
-def test_picture_features_are_those_of_the_composite(output):
-    space, known = PictureFeatures(Network()), 1 - output.mask
+def test_backbone_features_are_those_of_the_composite(output):
+    space, known = Backbone(Network(), composite=True), 1 - output.mask
     fake, real = space.fake(output), space.real(output)
     assert torch.equal(fake[0] * known, output.image * known)
     assert torch.equal(fake[0] * output.mask, output.prediction * output.mask)
@@ -35,8 +36,8 @@ def test_picture_features_are_those_of_the_composite(output):
     assert torch.equal(fake[1], fake[0][..., ::2, ::2])
 
 
-def test_the_network_of_picture_features_is_frozen_and_not_saved(output):
-    space = PictureFeatures(Network())
+def test_the_network_of_backbone_features_is_frozen_and_not_saved(output):
+    space = Backbone(Network(), composite=True)
     assert not list(space.parameters())
     assert not space.state_dict()
     space.fake(output)[1].sum().backward()
@@ -73,3 +74,22 @@ def test_refuses_a_decoder_that_trains(output):
     output.model.decoder.train()
     with pytest.raises(ValueError, match="decoder must be frozen"):
         DecoderFeatures([0]).fake(output)
+
+
+def test_what_a_space_shows_is_computed_once_and_shared(output):
+    calls = []
+    output.model.decoder.ups[0].register_forward_hook(lambda *_: calls.append(1))
+    first, deeper = DecoderFeatures([0]), DecoderFeatures([0, 1])
+    for space in (first, DecoderFeatures([0]), deeper):
+        output.fake(space), output.real(space)
+    assert len(calls) == 2  # the fake latent and the real one
+    assert output.fake(first)[0] is output.fake(deeper)[0]
+    backbone = Backbone(Network())
+    assert output.fake(backbone)[0] is output.fake(backbone)[0]
+    assert not output.real(backbone)[0].requires_grad and output.fake(backbone)[0].requires_grad
+
+
+def test_pixels_and_latents(output):
+    assert output.fake(Pixels()) == (output.prediction,) and output.real(Pixels()) == (output.image,)
+    assert output.fake(Pixels(composite=True)) == (output.composite,)
+    assert output.fake(Latents()) == (output.latent,) and output.real(Latents()) == (output.target_latent,)

@@ -1,39 +1,50 @@
-"""Stage 1 of the thesis: the autoencoder learns `D(E(x)) ≈ x` on whole pictures."""
+"""Lightning modules of the stages: what a step's outputs are, and what a validation logs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from latent_inpaint.data import Batch
 from latent_inpaint.losses.base import LossTerm
-from latent_inpaint.models import Autoencoder
+from latent_inpaint.metrics.image import batch_metrics
+from latent_inpaint.models import Autoencoder, LatentInpainter, composite
 from latent_inpaint.models.autoencoders.block_transform import start_from_pictures, starts_from_pictures
-from latent_inpaint.training.base import OptimizerFactory, SchedulerFactory, TrainingModule
-from latent_inpaint.training.disturbances import Disturbance
+from latent_inpaint.training.base import TrainingModule
+from latent_inpaint.training.disturbances import LatentNoise
+from latent_inpaint.training.outputs import InpaintingOutputs, Reconstruction
+from latent_inpaint.training.turns import OptimizerFactory, SchedulerFactory
 
 START_PICTURES = 512
 """Training crops that a model which starts from pictures sees first: 128k blocks of 8×8 in crops of 128²."""
 
 
-@dataclass(frozen=True)
-class Reconstruction:
-    """What the autoencoder makes of a batch.
+class InpaintingTraining(TrainingModule):
+    """Trains the named parts of a `LatentInpainter`, whose encoder and decoder are pretrained.
 
-    Attributes:
-        image: the pictures, `[B, 3, H, W]` in [0, 1].
-        mask: their holes, `[B, 1, H, W]`, for terms that weigh them.
-        prediction: what the decoder gave, `[B, 3, H, W]` in [0, 1].
+    Each loss term looks at what it needs of `InpaintingOutputs`, and only that is computed. Arguments: see
+    `TrainingModule`.
     """
 
-    image: Tensor
-    mask: Tensor
-    prediction: Tensor
+    model: LatentInpainter
+
+    def outputs(self, batch: Batch) -> InpaintingOutputs:
+        """Lazy outputs of the batch."""
+        return InpaintingOutputs(self.model, batch.image, batch.mask, self.generator())
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Log SSIM, PSNR and L1 in the hole on held-out pictures, and the terms; return the composites."""
+        outputs = self.outputs(batch)
+        _, terms = self.objective(outputs)
+        if self.model.multiple:
+            filled = composite(batch.image, batch.mask, self.model(*batch[:2], outputs.generator))
+        else:
+            filled = outputs.composite
+        self.log_validation(terms | batch_metrics(filled, batch.image, batch.mask), batch.image.shape[0])
+        return filled
 
 
 class AutoencoderTraining(TrainingModule):
@@ -42,22 +53,24 @@ class AutoencoderTraining(TrainingModule):
     Args:
         model: the autoencoder.
         losses: terms that look at pixels: squared error (the thesis), L1, perceptual.
-        optimizer: makes the optimizer from the parameters.
+        optimizer: see `TrainingModule`; so what is not named here.
         scheduler: makes the learning rate's schedule, advanced every step; None keeps the rate constant.
         gradient_clip: largest norm of the gradient; None for no limit.
-        disturbance: changes the latents in training; None: they are exact (the thesis).
+        disturbance: noise on the latents in training; None: they are exact (the thesis).
+        accumulate: batches whose mean gradient makes a step.
     """
 
     def __init__(
         self,
         model: Autoencoder,
-        losses: Mapping[str, LossTerm],
+        losses: Mapping[str, LossTerm | None],
         optimizer: OptimizerFactory,
         scheduler: SchedulerFactory | None = None,
         gradient_clip: float | None = 1.0,
-        disturbance: Disturbance | None = None,
+        disturbance: LatentNoise | None = None,
+        accumulate: int = 1,
     ) -> None:
-        super().__init__(model, losses, [""], optimizer, scheduler, gradient_clip)
+        super().__init__(model, losses, [""], optimizer, scheduler, gradient_clip, accumulate=accumulate)
         self.disturbance = disturbance
 
     def on_fit_start(self) -> None:
@@ -71,17 +84,12 @@ class AutoencoderTraining(TrainingModule):
             start_from_pictures(self.model, (batch.image for batch in batches))
 
     def outputs(self, batch: Batch) -> Reconstruction:
-        """The reconstruction of the whole pictures; masks say at most where the latents are disturbed."""
+        """The reconstruction of the whole pictures; their masks play no part."""
         model: Autoencoder = self.model  # type: ignore[assignment]
         latent = model.encoder(batch.image)
         if self.disturbance is not None:
-            latent = self.disturbance(latent, batch.mask, self._generator())
+            latent = self.disturbance(latent, self.generator())
         return Reconstruction(batch.image, batch.mask, model.decoder(latent))
-
-    def _generator(self) -> torch.Generator:
-        """Of its own for each step and process: a resumed run draws what an uninterrupted one would."""
-        seeds = np.random.SeedSequence([torch.initial_seed(), self.images_seen, self.global_rank])
-        return torch.Generator().manual_seed(int(seeds.generate_state(1)[0]))
 
     def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Log the mean PSNR in dB (data range 1) of single pictures; return the reconstructions."""

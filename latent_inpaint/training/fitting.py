@@ -1,0 +1,116 @@
+"""One stage's fit: Lightning's Trainer in a folder, and how it ends."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from omegaconf import DictConfig, OmegaConf
+
+from latent_inpaint.instantiate import instantiate
+from latent_inpaint.models.storage import read_checkpoint
+from latent_inpaint.training.base import TrainingModule
+from latent_inpaint.training.callbacks import StepProgressBar
+from latent_inpaint.training.checkpoints import LAST_NAME, RECIPE_NAME, AtomicCheckpointIO
+from latent_inpaint.training.csv_log import forget_rows_after
+from latent_inpaint.training.distributed import SyncTrainedBatchNorm, is_first
+from latent_inpaint.training.launch import TERMINATED
+from latent_inpaint.training.signals import StopOnSIGTERM, Terminated
+from latent_inpaint.training.stages import Stage, StageMark
+
+log = logging.getLogger(__name__)
+
+WORKER_HINT = "(the kernel does this when memory runs out: lower data.num_workers or data.cache_mb)"
+
+
+class Interrupted(Exception):
+    """Training was stopped by the user; the message says how to go on."""
+
+
+def fit(
+    cfg: DictConfig,
+    stage: Stage,
+    stages: Sequence[str],
+    module: TrainingModule,
+    datamodule: Any,
+    folder: Path,
+    title: str,
+    resume: Path | None,
+) -> pl.Trainer:
+    """Run Lightning's Trainer in `folder` to the end of a stage.
+
+    Args:
+        cfg: the run's configuration.
+        stage: which stage it is.
+        stages: names of all stages of the run.
+        module: the stage's training module.
+        datamodule: the data.
+        folder: the run's folder, or one of the autoencoders' cache.
+        title: for the progress bar.
+        resume: checkpoint to go on from.
+
+    Raises:
+        Interrupted: the user pressed Ctrl-C; the checkpoint is there.
+        SystemExit: SIGTERM came (status 143); the checkpoint is there.
+    """
+    last = folder / "checkpoints" / LAST_NAME
+    again = "the same command" if (folder / RECIPE_NAME).is_file() else f"resume={last}"
+    if resume is not None and is_first():
+        forget_rows_after(folder / "metrics.csv", read_checkpoint(resume)["global_step"])
+    trainer = _trainer(cfg, stage, stages, folder, title)
+    try:
+        trainer.fit(module, datamodule=datamodule, ckpt_path=resume, weights_only=True)
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise RuntimeError(f"{error} {WORKER_HINT}") from error
+    except Terminated:
+        log.warning("SIGTERM at step %d; %s goes on", trainer.global_step, again)
+        raise SystemExit(TERMINATED) from None
+    except SystemExit:  # Lightning's answer to Ctrl-C
+        if not trainer.interrupted:
+            raise
+        if module.between_steps:
+            trainer.save_checkpoint(last, weights_only=False)
+        raise Interrupted(f"Stopped at step {trainer.global_step}; {again} goes on") from None
+    return trainer
+
+
+def _trainer(cfg: DictConfig, stage: Stage, stages: Sequence[str], folder: Path, title: str) -> pl.Trainer:
+    own = OmegaConf.merge(cfg, {"paths": {"run": str(folder)}, "trainer": {"max_steps": stage.last_step}})
+    batches = own.trainer.get("accumulate_grad_batches") or 1
+    interval = own.trainer.val_check_interval  # in steps, as everything here; Lightning counts batches
+    if isinstance(interval, int):
+        interval = batches * min(interval, stage.last_step - stage.first_step)
+    callbacks = [instantiate(callback) for callback in own.callbacks.values() if callback is not None]
+    last = folder / "checkpoints" / LAST_NAME
+    return instantiate(
+        own.trainer,
+        default_root_dir=str(folder),
+        callbacks=[*callbacks, StepProgressBar(title), StageMark(stage.name, stages), StopOnSIGTERM(last)],
+        logger=[instantiate(logger) for logger in own.logger.values() if logger is not None],
+        plugins=[
+            AtomicCheckpointIO(),
+            *([SyncTrainedBatchNorm()] if own.trainer.get("sync_batchnorm") else []),
+        ],
+        accumulate_grad_batches=1,  # the module does it, in all turns
+        val_check_interval=interval,
+        sync_batchnorm=False,  # Lightning's own would take the frozen layers as well, and stop on CPUs
+    )
+
+
+def be_quiet() -> None:
+    """Lightning's tips and its warnings about what is meant so here."""
+    for name in ("pytorch_lightning.utilities.rank_zero", "lightning_fabric.utilities.seed"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for message in (
+        ".*does not have many workers.*",
+        ".*mid-epoch.*",
+        ".*in eval mode at the start of training.*",  # frozen parts are meant to be
+        ".*LeafSpec.*",
+    ):
+        warnings.filterwarnings("ignore", message=message)
