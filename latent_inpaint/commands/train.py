@@ -27,8 +27,15 @@ def run(cfg: DictConfig) -> float | None:
     from hydra.errors import InstantiationException
 
     try:
-        require_experiment(cfg)
         prepare(cfg)
+        if cfg.resume is None or cfg.resume == "auto":
+            require_experiment(cfg)
+        else:
+            from hydra.core.hydra_config import HydraConfig
+
+            from latent_inpaint.training.resuming import resumed_config
+
+            cfg = resumed_config(cfg, HydraConfig.get().overrides.task)
         check_size(cfg)
         if cfg.dry_run:
             from latent_inpaint.training.dry_run import dry_run
@@ -39,8 +46,9 @@ def run(cfg: DictConfig) -> float | None:
 
         if run_in_processes(cfg.trainer):
             return None
+        from latent_inpaint.training.fitting import Interrupted
         from latent_inpaint.training.folders import begun_folder, optimized_value
-        from latent_inpaint.training.run import Interrupted, train
+        from latent_inpaint.training.run import train
     except (InstantiationException, OSError, RuntimeError, ValueError) as error:
         return fail(error)
     began = time.time()

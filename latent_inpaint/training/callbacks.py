@@ -171,12 +171,22 @@ class LastCheckpoint(Checkpoint):
             raise ValueError(f"every_n_steps must be at least 1, got {every_n_steps}")
         self.path = Path(dirpath) / LAST_NAME
         self.every_n_steps = every_n_steps
+        self._written = -1
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, *_: Any) -> None:
         """Write, where it is time and no batch waits for further ones."""
         step = trainer.global_step
         if pl_module.between_steps and (step % self.every_n_steps == 0 or step == trainer.max_steps):
-            trainer.save_checkpoint(self.path, weights_only=False)
+            self._write(trainer)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """Write what a run has come to that ends before its last step: max_time, early stopping."""
+        if pl_module.between_steps and self._written != trainer.global_step:
+            self._write(trainer)
+
+    def _write(self, trainer: pl.Trainer) -> None:
+        trainer.save_checkpoint(self.path, weights_only=False)
+        self._written = trainer.global_step
 
 
 class ZeroConvNorms(Callback):

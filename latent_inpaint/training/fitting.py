@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ class Interrupted(Exception):
 def fit(
     cfg: DictConfig,
     stage: Stage,
-    stages: Sequence[str],
+    ends: Mapping[str, int],
     module: TrainingModule,
     datamodule: Any,
     folder: Path,
@@ -46,7 +46,7 @@ def fit(
     Args:
         cfg: the run's configuration.
         stage: which stage it is.
-        stages: names of all stages of the run.
+        ends: last step of each stage of the run, by name.
         module: the stage's training module.
         datamodule: the data.
         folder: the run's folder, or one of the autoencoders' cache.
@@ -61,7 +61,7 @@ def fit(
     again = "the same command" if (folder / RECIPE_NAME).is_file() else f"resume={last}"
     if resume is not None and is_first():
         forget_rows_after(folder / "metrics.csv", read_checkpoint(resume)["global_step"])
-    trainer = _trainer(cfg, stage, stages, folder, title)
+    trainer = _trainer(cfg, stage, ends, folder, title)
     try:
         trainer.fit(module, datamodule=datamodule, ckpt_path=resume, weights_only=True)
     except RuntimeError as error:
@@ -77,10 +77,14 @@ def fit(
         if module.between_steps:
             trainer.save_checkpoint(last, weights_only=False)
         raise Interrupted(f"Stopped at step {trainer.global_step}; {again} goes on") from None
+    if trainer.global_step < stage.last_step:
+        log.warning(
+            "%s ended at step %d of %d; %s goes on", title, trainer.global_step, stage.last_step, again
+        )
     return trainer
 
 
-def _trainer(cfg: DictConfig, stage: Stage, stages: Sequence[str], folder: Path, title: str) -> pl.Trainer:
+def _trainer(cfg: DictConfig, stage: Stage, ends: Mapping[str, int], folder: Path, title: str) -> pl.Trainer:
     own = OmegaConf.merge(cfg, {"paths": {"run": str(folder)}, "trainer": {"max_steps": stage.last_step}})
     batches = own.trainer.get("accumulate_grad_batches") or 1
     interval = own.trainer.val_check_interval  # in steps, as everything here; Lightning counts batches
@@ -91,7 +95,7 @@ def _trainer(cfg: DictConfig, stage: Stage, stages: Sequence[str], folder: Path,
     return instantiate(
         own.trainer,
         default_root_dir=str(folder),
-        callbacks=[*callbacks, StepProgressBar(title), StageMark(stage.name, stages), StopOnSIGTERM(last)],
+        callbacks=[*callbacks, StepProgressBar(title), StageMark(stage.name, ends), StopOnSIGTERM(last)],
         logger=[instantiate(logger) for logger in own.logger.values() if logger is not None],
         plugins=[
             AtomicCheckpointIO(),

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from latent_inpaint.evaluation.command import new_folder
 from latent_inpaint.evaluation.files import ROWS_NAME, read_rows
-from latent_inpaint.training.checkpoints import LAST_NAME
-from latent_inpaint.training.pretraining import AUTO
+from latent_inpaint.training.resuming import AUTO, LAST, check_same_training, checkpoint_of, save_config
 
 
 def checkpoint_to_resume(cfg: DictConfig) -> Path | None:
@@ -21,24 +20,27 @@ def checkpoint_to_resume(cfg: DictConfig) -> Path | None:
     if cfg.resume is None:
         return None
     if cfg.resume == AUTO:
-        last = _named_folder(cfg) / "checkpoints" / LAST_NAME
+        last = _named_folder(cfg) / LAST
         return last if last.is_file() else None
-    if not Path(cfg.resume).is_file():
-        raise FileNotFoundError(f"resume={cfg.resume}: no such checkpoint")
-    return Path(cfg.resume)
+    return checkpoint_of(cfg.resume)
 
 
 def run_folder(cfg: DictConfig, resume: Path | None) -> Path:
-    """A new folder `outputs/<experiment>/<run>` with its `config.yaml`, or the folder of the run resumed."""
+    """A new folder `outputs/<experiment>/<run>` with its `config.yaml`, or the folder of the run resumed.
+
+    Raises:
+        ValueError: what was resumed is another training than `cfg` describes.
+    """
     if resume is not None:
-        return resume.resolve().parent.parent
-    if cfg.resume == AUTO:  # the folder of a run that was stopped before its first checkpoint is used again
+        run = resume.resolve().parent.parent
+        check_same_training(cfg, run)
+    elif cfg.resume == AUTO:  # the folder of a run that was stopped before its first checkpoint is used again
         run = _named_folder(cfg)
         run.mkdir(parents=True, exist_ok=True)
         (run / "metrics.csv").unlink(missing_ok=True)
     else:
         run = new_folder(_named_folder(cfg))
-    OmegaConf.save(cfg, run / "config.yaml")
+    save_config(cfg, run)
     return run
 
 

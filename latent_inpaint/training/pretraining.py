@@ -22,11 +22,11 @@ from latent_inpaint.training.base import TrainingModule
 from latent_inpaint.training.checkpoints import LAST_NAME, RECIPE_NAME, network_weights
 from latent_inpaint.training.distributed import held_by_first, n_processes, share
 from latent_inpaint.training.fitting import fit
+from latent_inpaint.training.resuming import AUTO
 from latent_inpaint.training.stages import Stage
 
 log = logging.getLogger(__name__)
 
-AUTO = "auto"
 RECIPE_VERSION = 2  # raise it when the same configuration would give other weights
 
 
@@ -104,7 +104,14 @@ def train_autoencoder(
     pl.seed_everything(cfg.seed, verbose=False)
     stage = Stage("autoencoder", 0, cfg.autoencoder.max_steps, partial(build_autoencoder_module, cfg))
     module = stage.build(instantiate(cfg.autoencoder.network))
-    trainer = fit(cfg, stage, [stage.name], module, datamodule, folder, "Stage 1: autoencoder", resume)
+    trainer = fit(
+        cfg, stage, {stage.name: stage.last_step}, module, datamodule, folder, "Stage 1: autoencoder", resume
+    )
+    if trainer.global_step < stage.last_step:
+        raise ValueError(
+            f"stage 1 ended at step {trainer.global_step} of {stage.last_step} (max_time? early stopping?); "
+            "the same command goes on with it"
+        )
     if "val/psnr" not in trainer.callback_metrics:  # too few steps, or resumed after the last one
         trainer.validate(module, datamodule=datamodule, verbose=False)
     psnr = float(trainer.callback_metrics["val/psnr"])

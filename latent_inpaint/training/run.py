@@ -17,8 +17,9 @@ from latent_inpaint.evaluation.networks import load_network
 from latent_inpaint.evaluation.session import compare
 from latent_inpaint.instantiate import instantiate
 from latent_inpaint.models import LatentInpainter, save_model
-from latent_inpaint.models.storage import load_weights
+from latent_inpaint.models.storage import load_weights, read_checkpoint
 from latent_inpaint.training.checkpoints import LAST_NAME, initialise_from, network_weights
+from latent_inpaint.training.checks import check_trainer
 from latent_inpaint.training.distributed import is_first, joined_processes, n_processes, share
 from latent_inpaint.training.fitting import be_quiet, fit
 from latent_inpaint.training.folders import checkpoint_to_resume, run_folder
@@ -41,6 +42,7 @@ def train(cfg: DictConfig) -> Path:
     all train, and the first one evaluates.
     """
     be_quiet()
+    check_trainer(cfg.trainer)
     with joined_processes(cfg.trainer.accelerator) as first:
         datamodule = instantiate(cfg.data if cfg.training is not None else autoencoder_data(cfg))
         datamodule.setup()
@@ -70,15 +72,17 @@ def train_inpainting(cfg: DictConfig, datamodule: Any, run: Path, resume: Path |
     if cfg.init_from is not None:
         initialise_from(model, cfg.init_from)
     last = run / "checkpoints" / LAST_NAME
-    names = [stage.name for stage in stages]
+    ends = {stage.name: stage.last_step for stage in stages}
     for number, stage in enumerate(stages, 2):
         if stage.last_step <= start.first_step:
             continue  # it was done before the run was interrupted
+        if resume is not None and read_checkpoint(resume)["global_step"] >= stages[-1].last_step:
+            log.info("%s is finished: there is nothing to train (trainer.max_steps goes on)", run)
         module = stage.build(model)
         if stage is not start:
             share(partial(hand_over, last, module, stage))
             resume = last
-        fit(cfg, stage, names, module, datamodule, run, f"Stage {number}: {stage.name}", resume)
+        fit(cfg, stage, ends, module, datamodule, run, f"Stage {number}: {stage.name}", resume)
     if is_first():
         if last.is_file():  # a run that is resumed after its last step does not hold the averaged weights
             load_weights(model, network_weights(last), str(last))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -84,11 +84,11 @@ class StageMark(Callback):
 
     Args:
         stage: name of the stage.
-        stages: names of all stages of the run.
+        ends: last step of each stage of the run, by name.
     """
 
-    def __init__(self, stage: str, stages: Sequence[str]) -> None:
-        self.marks = {STAGE: stage, STAGES: list(stages)}
+    def __init__(self, stage: str, ends: Mapping[str, int]) -> None:
+        self.marks = {STAGE: stage, STAGES: dict(ends)}
 
     def on_save_checkpoint(self, trainer: pl.Trainer, pl_module: Any, checkpoint: dict[str, Any]) -> None:
         """Add the names."""
@@ -99,12 +99,21 @@ def stage_to_resume(stages: Sequence[Stage], checkpoint: Path) -> Stage:
     """The stage that a checkpoint was written in.
 
     Raises:
-        ValueError: it is of a run of other stages.
+        ValueError: it is of a run of other stages, or of one whose earlier stages have other lengths.
     """
     state = read_checkpoint(checkpoint)
-    there, here = state.get(STAGES), [stage.name for stage in stages]
-    if there != here:
-        raise ValueError(f"resume={checkpoint}: its run has the stages {there}, this one has {here}")
+    there, here = state.get(STAGES, {}), {stage.name: stage.last_step for stage in stages}
+    if list(there) != list(here):
+        raise ValueError(
+            f"resume={checkpoint}: its run has the stages {list(there)}, this one has {list(here)}"
+        )
+    for name, end in here.items():
+        if name == state[STAGE]:
+            break
+        if there[name] != end:
+            raise ValueError(
+                f"resume={checkpoint}: its stage {name} ended at step {there[name]}, here at {end}"
+            )
     return next(stage for stage in stages if stage.name == state[STAGE])
 
 

@@ -6,6 +6,7 @@ import pytest
 from hydra.utils import instantiate
 
 from latent_inpaint.training.run import build_model
+from latent_inpaint.training.stages import planned_stages
 from reproduction.configuration import composed
 from reproduction.rows import Run, chosen, read_rows_file, runs_of
 
@@ -72,4 +73,4 @@ def test_every_row_can_be_built_at_another_width(name, settings):
     short = ["autoencoder.max_steps=2"]
     cfg = composed(ROOT / "conf", [*settings.overrides(Run(row, 0)), *names, *short])
     model = build_model(cfg, instantiate(cfg.data), resume=None)
-    assert instantiate(cfg.training, model=model, losses=cfg.losses).objective.terms
+    assert all(stage.build(model).objective.terms for stage in planned_stages(cfg))

@@ -10,7 +10,7 @@ from latent_inpaint.models.storage import read_checkpoint
 from latent_inpaint.training.checkpoints import network_weights
 from latent_inpaint.training.dry_run import dry_run, training_modules
 from latent_inpaint.training.run import train
-from latent_inpaint.training.stages import planned_stages
+from latent_inpaint.training.stages import planned_stages, stage_to_resume
 
 DECODER = ["+stages=decoder", "stages.inpainting.max_steps=3", "stages.decoder.max_steps=3"]
 OFTEN = ["trainer.val_check_interval=2", "trainer.log_every_n_steps=1"]
@@ -78,7 +78,7 @@ def test_an_adversary_goes_on_in_the_next_stage(trained):
     options = ["stages.inpainting.max_steps=2", "stages.settle.max_steps=2", "data.size=64"]
     _, folder = trained("latent_control_sharp", "sharp", *options)
     state = read_checkpoint(folder / "checkpoints" / "last.ckpt")
-    assert state["stage"] == "settle" and state["stages"] == ["inpainting", "settle"]
+    assert state["stage"] == "settle" and state["stages"] == {"inpainting": 2, "settle": 4}
     assert state["global_step"] == 4 and len(state["optimizer_states"]) == 2
     steps = [s["step"] for s in state["optimizer_states"][1]["state"].values()]
     assert {int(step) for step in steps} == {2}  # a new optimizer, the same discriminator
@@ -124,10 +124,21 @@ def test_losses_that_cannot_train_the_parts_are_named(trained):
         trained("latent_control", "bad", "training.trainable=[decoder]")
 
 
-def test_a_resume_into_other_stages_is_refused(trained):
+def test_a_resume_into_other_stages_is_refused(compose, trained):
     _, folder = trained("latent_control", "one")
-    with pytest.raises(ValueError, match=r"its run has the stages \['inpainting'\], this one has"):
+    with pytest.raises(ValueError, match=r"resume: stages\.decoder.* that would be another training"):
         trained("latent_control", "two", *DECODER, f"resume={folder}/checkpoints/last.ckpt")
+    stages = planned_stages(compose("latent_control", *DECODER))
+    with pytest.raises(ValueError, match=r"its run has the stages \['inpainting'\], this one has"):
+        stage_to_resume(stages, folder / "checkpoints" / "last.ckpt")
+
+
+def test_a_resume_that_moves_a_stages_end_is_refused(compose, trained):
+    options = ["stages.inpainting.max_steps=1", "stages.settle.max_steps=1", "stages.decoder.max_steps=1"]
+    _, folder = trained("latent_control_plus", "three", *options)
+    stages = planned_stages(compose("latent_control_plus", "stages.inpainting.max_steps=2", *options[1:]))
+    with pytest.raises(ValueError, match="its stage inpainting ended at step 1, here at 2"):
+        stage_to_resume(stages, folder / "checkpoints" / "last.ckpt")
 
 
 def test_a_dry_run_counts_each_apart(compose):

@@ -23,7 +23,7 @@ def unit_channels(features: Tensor) -> Tensor:
 
 
 class ProjectedDiscriminator(nn.Module):
-    """Judges the feature maps that a `PictureFeatures` or `DecoderFeatures` shows it: a small head on each,
+    """Judges the feature maps that a `Backbone` or `DecoderFeatures` space shows it: a small head on each,
     all maps' logits side by side at the finest map's size.
 
     The network behind the maps is trained already, so the heads have little to learn: such a discriminator
