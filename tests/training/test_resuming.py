@@ -46,7 +46,8 @@ def test_what_would_train_otherwise_is_refused(compose, run, override, message):
 
 def test_a_schedule_over_all_steps_cannot_be_made_longer(compose, monkeypatch):
     monkeypatch.setattr("latent_inpaint.training.run.evaluate", lambda *_: None)
-    cosine = "{_target_: torch.optim.lr_scheduler.CosineAnnealingLR, _partial_: true, T_max: '${trainer.max_steps}'}"
+    target = "_target_: torch.optim.lr_scheduler.CosineAnnealingLR"
+    cosine = "{" + target + ", _partial_: true, T_max: '${trainer.max_steps}'}"
     run = train(compose("latent_control", f"training.scheduler={cosine}"))
     with pytest.raises(
         ValueError, match=r"T_max is 2 in run and 4 here \(it follows from trainer\.max_steps"
@@ -73,7 +74,7 @@ def test_what_is_not_there_is_said(tmp_path, compose):
         checkpoint_of(str(tmp_path))
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / "last.ckpt").touch()
-    with pytest.raises(FileNotFoundError, match=r"lacks config\.yaml"):
+    with pytest.raises(FileNotFoundError, match=r"has no config\.yaml"):
         resumed_config(compose("latent_control", f"resume={tmp_path}"), [])
     save_config(compose("latent_control"), tmp_path)
     assert resumed_config(compose("latent_control", f"resume={tmp_path}"), []).seed == 0

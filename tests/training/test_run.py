@@ -69,13 +69,16 @@ def test_a_resumed_run_equals_an_uninterrupted_one(compose, no_evaluation, exper
     assert all(torch.equal(first[i]["exp_avg_sq"], second[i]["exp_avg_sq"]) for i in first)
 
 
-def test_every_term_is_logged_and_a_resumed_log_goes_on(compose, no_evaluation, capfd):
+def test_every_term_is_logged_and_a_resumed_log_goes_on(compose, no_evaluation, caplog):
     settings = ["trainer.log_every_n_steps=1"]
     run = train(compose("latent_control", "trainer.max_steps=2", *settings))
-    capfd.readouterr()
-    train(compose("latent_control", "trainer.max_steps=4", *settings, f"resume={run}/checkpoints/last.ckpt"))
-    bar = capfd.readouterr().out
-    assert "Stage 2: inpainting: 100%" in bar and "| 2/4 " in bar  # it goes on where it stood
+    caplog.clear()
+    with caplog.at_level("INFO"):
+        train(
+            compose("latent_control", "trainer.max_steps=4", *settings, f"resume={run}/checkpoints/last.ckpt")
+        )
+    lines = [line.split(",")[0] for line in caplog.messages if line.startswith("Stage 2: inpainting: step")]
+    assert lines == [f"Stage 2: inpainting: step {step} of 4" for step in (3, 4)]  # it goes on where it stood
     with (run / "metrics.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     terms = [int(row["step"]) for row in rows if row.get("train/latent_l1")]
@@ -97,6 +100,9 @@ def test_the_curves_end_at_the_tables_values(compose):
 
 def test_resume_refuses_another_network(compose, no_evaluation):
     run = train(compose("latent_control"))
+    with pytest.raises(ValueError, match="experiment_name is 'latent_control' in run and 'baseline' here"):
+        train(compose("baseline", f"resume={run}/checkpoints/last.ckpt"))
+    (run / "config.yaml").unlink()
     with pytest.raises(ValueError, match="of another network"):
         train(compose("baseline", f"resume={run}/checkpoints/last.ckpt"))
     with pytest.raises(FileNotFoundError, match="no such checkpoint"):
