@@ -101,7 +101,9 @@ def _add_fill_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--context", type=int, metavar="PIXELS", help="known pixels around a hole's crop")
     group.add_argument("--feather", type=int, metavar="PIXELS", help="width of the seam inside the hole")
     group.add_argument(
-        "--membrane", action="store_true", help="correct shades and tints by the fill's error on the rim"
+        "--membrane",
+        action=argparse.BooleanOptionalAction,
+        help="correct shades and tints by the fill's error on the rim; default: where crops are pasted",
     )
     group.add_argument(
         "--memory-budget", metavar="SIZE", help="such as 1.5GiB; default: 80%% of what is free"

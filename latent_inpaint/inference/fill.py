@@ -24,7 +24,7 @@ from latent_inpaint.models.inpainter import Inpainter, LatentModel, draws
 from latent_inpaint.models.membrane import push_pull
 
 DEFAULT_FEATHER = 8
-"""Pixels over which the seam of a crop fades."""
+"""Pixels over which the seam of a refined or enlarged crop fades."""
 RIM = 16
 """Known pixels around a hole that are predicted, too, where their error is to be extended into it."""
 _SIGNS_OF_LACK = ("allocate", "could not create a primitive")
@@ -42,13 +42,13 @@ class FillOptions:
     """How a hole is filled; see `latent_inpaint.inpaint`.
 
     Raises:
-        ValueError: a negative context or feather.
+        ValueError: a negative context or feather, or a membrane and a feather.
     """
 
     region_of_interest: bool = True
     context: int | None = None
     feather: int | None = None
-    membrane: bool = False
+    membrane: bool | None = None
     refine: bool | None = None
     refinement: RefinementOptions = field(default_factory=RefinementOptions)
     budget: Budget = field(default_factory=Budget)
@@ -61,6 +61,8 @@ class FillOptions:
         for name, pixels in (("context", self.context), ("feather", self.feather)):
             if pixels is not None and pixels < 0:
                 raise ValueError(f"{name} must be at least 0 pixels, got {pixels}")
+        if self.membrane and self.feather:
+            raise ValueError(f"membrane: it takes the feather's place, give one; got feather={self.feather}")
 
     def n_halvings(self, network: Inpainter, box: Box) -> int:
         """How often a crop is halved, because of memory or to be refined."""
@@ -115,12 +117,15 @@ def _fill_at_once(
 ) -> None:
     """Fill a region at the canvas' own size: the refiner sees all of the crop."""
     device = device_of(network)
-    feather = _feather(options, is_pasted=region.box != canvas.whole)
-    margin = max(feather, RIM) if options.membrane else feather
+    is_pasted = region.box != canvas.whole
+    membrane = options.membrane
+    if membrane is None:
+        membrane = is_pasted and options.feather is None and options.budget.holds_joined(region.box)
+    feather = 0 if membrane else _feather(options, is_pasted)
     with torch.autocast(device.type, options.dtype, enabled=options.dtype is not torch.float32):
-        parts = _predictions(canvas, hole, region, network, options, margin)
-        if options.membrane:
-            parts, feather = iter([_with_membrane(canvas, hole, region.box, parts, device)]), 0
+        parts = _predictions(canvas, hole, region, network, options, RIM if membrane else feather)
+        if membrane:
+            parts = iter([_with_membrane(canvas, hole, region.box, parts, device)])
         for part, prediction in parts:
             unknown = torch.from_numpy(hole[part.slices]).to(device)
             image = canvas.read(part)[0].to(device) if feather else prediction

@@ -26,6 +26,7 @@ _PER_PIXEL = 24
 _PER_LATENT_VALUE = 9
 _GRADIENTS_PER_LATENT_VALUE = 100
 _GRADIENTS_PER_LATENT_VALUE_AND_BLOCK = 14
+_JOINED_PER_PIXEL = 25
 _SMALLEST_TILE = 32
 _SHARE_OF_WINDOWS = 0.4
 
@@ -41,6 +42,10 @@ class Budget:
         per_pixel = 4 * (_PER_PIXEL + _PER_PIXEL_AND_WIDTH * network.encoder.stage_channels[0])
         smallest = (4 * network.down_factor) ** 2
         return max(smallest, min(LARGEST_WINDOW, self.n_bytes * _SHARE_OF_WINDOWS) / per_pixel)
+
+    def holds_joined(self, box: Box) -> bool:
+        """Whether a crop's prediction can be kept in one piece, to be corrected by a membrane."""
+        return 4 * _JOINED_PER_PIXEL * box.area <= self.n_bytes * _SHARE_OF_WINDOWS
 
     def n_halvings(self, network: Inpainter, box: Box) -> int:
         """How often a crop must be halved so that the refiner, which sees it in one piece, fits.

@@ -32,7 +32,7 @@ def inpaint(
     region_of_interest: bool = True,
     context: int | None = None,
     feather: int | None = None,
-    membrane: bool = False,
+    membrane: bool | None = None,
     refine: bool | RefinementOptions | None = None,
     memory_budget: int | float | str | None = None,
     precision: str | None = None,
@@ -58,10 +58,11 @@ def inpaint(
         dilate: pixels by which the hole is grown first.
         region_of_interest: fill each group of holes from a crop around it, not from the whole picture.
         context: known pixels around a group; None is a fifth of its longer side, 64 to 128.
-        feather: pixels over which a prediction is bent towards the known pixels at the hole's edge; None is 8
-            for what is pasted as a crop, 0 for whole pictures.
+        feather: pixels over which a prediction is bent towards the known pixels at the hole's edge. None: the
+            membrane where a crop is pasted, 0 for whole pictures, 8 where a crop is refined.
         membrane: extend the error on the known pixels smoothly into the hole and take it away there, in
-            place of the feathered seam: shades and tints fit their surroundings.
+            place of the feathered seam: shades and tints fit their surroundings. None: where a crop is
+            pasted, no feather is given, and the budget allows for 100 bytes more a pixel.
         refine: optimise the latent so that large holes keep their structure (slow): True, or
             `latent_inpaint.inference.refinement.RefinementOptions`; None only where memory forces
             a reduced size.

@@ -102,7 +102,7 @@ class Pipeline:
         region_of_interest: bool = True,
         context: int | None = None,
         feather: int | None = None,
-        membrane: bool = False,
+        membrane: bool | None = None,
         refine: bool | RefinementOptions | None = None,
         memory_budget: int | float | str | None = None,
         precision: str | None = None,

@@ -4,6 +4,7 @@ import torch
 
 import latent_inpaint
 from latent_inpaint.inference import seam
+from latent_inpaint.inference.canvas import Box
 from latent_inpaint.inference.fill import ReducedSizeWarning
 from latent_inpaint.inference.memory import Budget, available_bytes, budget_for, parse_bytes
 
@@ -76,6 +77,19 @@ def test_a_membrane_gives_a_fill_the_shade_around_it(image, hole, whole):
     bent = latent_inpaint.inpaint(image, hole, OneShade(), **options)
     np.testing.assert_array_equal(bent[~hole], image[~hole])
     assert np.abs(bent[hole].astype(int) - image[hole]).mean() < 12  # 60 without
+
+
+def test_pasted_crops_have_a_membrane_unless_something_else_is_asked_for(image, hole):
+    def fill(**options):
+        return latent_inpaint.inpaint(image, hole, OneShade(), **options)
+
+    np.testing.assert_array_equal(fill(), fill(membrane=True))
+    assert (fill(feather=0)[hole] == 153).all() and (fill(membrane=False)[320, 450] == 153).all()
+    assert (fill(region_of_interest=False)[hole] == 153).all()
+    assert Budget(200_000 * 250).holds_joined(Box(0, 0, 400, 500))
+    assert not Budget(200_000 * 249).holds_joined(Box(0, 0, 400, 500))
+    with pytest.raises(ValueError, match="membrane: it takes the feather's place, give one; got feather=4"):
+        fill(membrane=True, feather=4)
 
 
 @pytest.mark.filterwarnings("error::latent_inpaint.inference.fill.ReducedSizeWarning")
