@@ -80,8 +80,8 @@ bench: setup
 	$(BIN)/python bin/bench.py $(ARGS)
 
 lint: setup
-	$(BIN)/ruff check latent_inpaint benchmarks reproduction bin tests docs/site
-	$(BIN)/ruff format --check latent_inpaint benchmarks reproduction bin tests docs/site
+	$(BIN)/ruff check latent_inpaint benchmarks reproduction examples bin tests docs/site
+	$(BIN)/ruff format --check latent_inpaint benchmarks reproduction examples bin tests docs/site
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(MAKE) --no-print-directory docs
