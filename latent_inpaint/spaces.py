@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from latent_inpaint.models.backbones import Frozen
+from latent_inpaint.models.refiners.base import Refined
 
 Seen = tuple[Tensor, ...]
 """What a space shows: one tensor `[B, C, H, W]`, or the feature maps of a frozen network."""
@@ -25,6 +26,7 @@ class Outputs(Protocol):
         mask: `[B, 1, H, W]` in {0, 1}, 1 = hole.
         prediction: the network's pictures, `[B, 3, H, W]` in [0, 1].
         composite: prediction in the hole, the picture elsewhere.
+        refined: what the refiner gives: the latent, and its own regression if it has one.
         latent: repaired latents, or a sampler's clean estimates, `[B, C, h, w]`.
         target_latent: latents of the true pictures, without gradient.
         model: the network, whose decoder's features may be compared.
@@ -39,6 +41,9 @@ class Outputs(Protocol):
 
     @property
     def composite(self) -> Tensor: ...  # noqa: D102
+
+    @property
+    def refined(self) -> Refined: ...  # noqa: D102
 
     @property
     def latent(self) -> Tensor: ...  # noqa: D102

@@ -10,6 +10,7 @@ from latent_inpaint.losses.mse import PixelMSE, pixel_mse
 from latent_inpaint.losses.objective import NonFiniteLossError, Objective
 from latent_inpaint.losses.perceptual import Perceptual, perceptual_loss
 from latent_inpaint.losses.pixel_l1 import PixelL1, pixel_l1
+from latent_inpaint.losses.regression import Regression, regression_loss
 
 __all__ = [
     "Adversary",
@@ -22,6 +23,7 @@ __all__ = [
     "Perceptual",
     "PixelL1",
     "PixelMSE",
+    "Regression",
     "discriminator_loss",
     "feature_matching_loss",
     "generator_loss",
@@ -31,4 +33,5 @@ __all__ = [
     "pixel_l1",
     "pixel_mse",
     "r1_penalty",
+    "regression_loss",
 ]
