@@ -58,7 +58,7 @@ def repair_file(
     Args:
         image: the picture.
         mask: its mask.
-        output: where to write; the ending gives the format.
+        output: where to write, see `sample_paths`; the ending gives the format.
         model: the pipeline, or what makes it once the files were found to be sound.
         options: those of `latent_inpaint.inpaint`.
 
@@ -66,15 +66,25 @@ def repair_file(
         ValueError: a bad picture, mask, output or option, or an output that is one of the inputs.
         OSError: a file cannot be read or written.
     """
-    _refuse_overwriting([output], [image, mask])
+    outputs = sample_paths(output, options.get("samples", 1))
+    _refuse_overwriting(outputs, [image, mask])
     picture, hole = read_picture(image), read_mask(mask)
     check_output(output, picture.mode, picture.size)
     pipeline = model if isinstance(model, Pipeline) else model()
-    write_picture(inpaint(picture, hole, pipeline, **options), output)
+    repaired = inpaint(picture, hole, pipeline, **options)
+    for path, result in zip(outputs, repaired if len(outputs) > 1 else [repaired]):
+        write_picture(result, path)
     return picture.size
 
 
-def find_jobs(images: Path, masks: Path, output: Path, ending: str = ".png") -> list[Job]:
+def sample_paths(output: Path, samples: int) -> list[Path]:
+    """Where the samples of a picture go: `out.png`, or `out-1.png`, `out-2.png` … of more than one."""
+    if samples == 1:
+        return [output]
+    return [output.with_name(f"{output.stem}-{number}{output.suffix}") for number in range(1, samples + 1)]
+
+
+def find_jobs(images: Path, masks: Path, output: Path, ending: str = ".png", samples: int = 1) -> list[Job]:
     """The pictures under `images`, each with its masks under `masks`; warns of what is left out.
 
     Pictures and masks belong together by name, see `latent_inpaint.folders.pair`; a picture of several masks
@@ -86,6 +96,7 @@ def find_jobs(images: Path, masks: Path, output: Path, ending: str = ".png") -> 
         masks: where to look for their masks; or a file, the mask of all.
         output: where results go.
         ending: of the results, which gives the format; with or without its dot.
+        samples: results of each picture and mask.
 
     Raises:
         FileNotFoundError: a folder is missing, or holds no pictures.
@@ -114,7 +125,7 @@ def find_jobs(images: Path, masks: Path, output: Path, ending: str = ".png") -> 
             jobs.append(Job(images / name, masks, (output / name).with_suffix(ending), has_mask=False))
     if not jobs:
         raise FileNotFoundError(f"{images}: holds no pictures ({', '.join(ENDINGS)})")
-    _refuse_collisions(jobs)
+    _refuse_collisions(jobs, samples)
     return jobs
 
 
@@ -166,7 +177,8 @@ def run_jobs(
     """
     for job in jobs:
         start = time.perf_counter()
-        if job.output.exists() and not overwrite:
+        outputs = sample_paths(job.output, options.get("samples", 1))
+        if not overwrite and all(output.exists() for output in outputs):
             summary.skipped += 1
             continue
         with warnings.catch_warnings(record=True) as caught:
@@ -197,13 +209,14 @@ def _run_job(job: Job, model: Pipeline, summary: Summary, options: Mapping[str, 
     return f"{width}×{height}"
 
 
-def _refuse_collisions(jobs: Iterable[Job]) -> None:
+def _refuse_collisions(jobs: Iterable[Job], samples: int) -> None:
     by_output: dict[Path, Job] = {}
     for job in jobs:
-        other = by_output.setdefault(job.output, job)
-        if other != job:
-            one, two = (other.image, job.image) if other.image != job.image else (other.mask, job.mask)
-            raise ValueError(f"{one} and {two} would both be written to {job.output}; rename one of them")
+        for output in sample_paths(job.output, samples):
+            other = by_output.setdefault(output, job)
+            if other != job:
+                one, two = (other.image, job.image) if other.image != job.image else (other.mask, job.mask)
+                raise ValueError(f"{one} and {two} would both be written to {output}; rename one of them")
     inputs = [path for job in jobs for path in (job.image, job.mask)]
     _refuse_overwriting(by_output, inputs)
 

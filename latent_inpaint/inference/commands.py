@@ -8,13 +8,14 @@ import warnings
 from argparse import Namespace
 from typing import Any
 
-from latent_inpaint.inference.batch import Job, Summary, find_jobs, repair_file, run_jobs
+from latent_inpaint.inference.batch import Job, Summary, find_jobs, repair_file, run_jobs, sample_paths
 from latent_inpaint.inference.benchmark import measure
 from latent_inpaint.inference.export import CHECKED_SIZES, FORMATS, export_model
 from latent_inpaint.inference.files import check_folder
 from latent_inpaint.inference.packing import save_half
 from latent_inpaint.inference.picture import check_options
 from latent_inpaint.inference.pipeline import Pipeline, load
+from latent_inpaint.models.inpainter import LatentModel
 from latent_inpaint.models.storage import save_model
 
 
@@ -30,12 +31,15 @@ def info(options: Namespace) -> int:
     """Print what a network is made of."""
     pipeline = _load(options)
     model: Any = pipeline.model
-    encoder = model.encoder
+    is_latent = isinstance(model, LatentModel)
     count = sum(parameter.numel() for parameter in model.parameters())
-    print(f"network     {type(model.refiner).__name__}, {count / 1e6:.2f} M parameters")
-    print(f"encoder     widths {encoder.stage_channels}, 1/{encoder.down_factor} of the picture's size")
-    print(f"latent      {encoder.latent_channels} channels")
-    print(f"mask        {type(model.guide).__name__}")
+    name = type(model.refiner if is_latent else model).__name__
+    print(f"network     {name}, {count / 1e6:.2f} M parameters{', draws' if pipeline.multiple else ''}")
+    if is_latent:
+        encoder = model.encoder
+        print(f"encoder     widths {encoder.stage_channels}, 1/{encoder.down_factor} of the picture's size")
+        print(f"latent      {encoder.latent_channels} channels")
+        print(f"mask        {type(model.guide).__name__}")
     print(f"computes    on {pipeline.place}")
     return 0
 
@@ -79,7 +83,8 @@ def _predict_file(options: Namespace) -> int:
     settings = _inpaint_options(options)
     width, height = repair_file(options.image, options.mask, options.output, load_when_needed, settings)
     seconds = time.perf_counter() - start
-    print(f"{options.output}: {width}×{height}, {seconds:.1f} s on {loaded[0].place}")
+    outputs = ", ".join(map(str, sample_paths(options.output, options.samples)))
+    print(f"{outputs}: {width}×{height}, {seconds:.1f} s on {loaded[0].place}")
     return 0
 
 
@@ -87,10 +92,12 @@ def _predict_folder(options: Namespace) -> int:
     settings = _inpaint_options(options) | {"progress": False}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        jobs = find_jobs(options.images, options.masks or options.mask, options.output, options.ending)
+        masks = options.masks or options.mask
+        jobs = find_jobs(options.images, masks, options.output, options.ending, options.samples)
     options.output.mkdir(parents=True, exist_ok=True)
     check_folder(options.output)
     model = _load(options)
+    model.check_asked(options.samples, options.steps, options.memory_budget)
     n_pictures = len({job.image for job in jobs})
     results = "" if len(jobs) == n_pictures else f", {len(jobs)} masks"
     print(f"{n_pictures} picture{'s' if n_pictures > 1 else ''}{results} on {model.place}")
@@ -126,9 +133,12 @@ def _inpaint_options(options: Namespace) -> dict[str, Any]:
         "context": options.context,
         "feather": options.feather,
         "memory_budget": options.memory_budget,
+        "samples": options.samples,
+        "steps": options.steps,
     }
     check_options(**ranged)
     return ranged | {
+        "seed": options.seed,
         "invert_mask": options.invert_mask,
         "resize_mask": options.resize_mask,
         "region_of_interest": not options.whole,

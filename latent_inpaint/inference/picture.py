@@ -11,7 +11,7 @@ import torch
 from latent_inpaint.inference.fill import FillOptions
 from latent_inpaint.inference.mask import THRESHOLD, check_mask_options
 from latent_inpaint.inference.memory import budget_for
-from latent_inpaint.inference.pipeline import Pipeline, load
+from latent_inpaint.inference.pipeline import Pipeline, check_counts, load
 from latent_inpaint.inference.progress import Progress
 from latent_inpaint.inference.refinement import RefinementOptions
 from latent_inpaint.models.inpainter import Inpainter
@@ -110,6 +110,8 @@ def check_options(
     context: int | None = None,
     feather: int | None = None,
     memory_budget: int | float | str | None = None,
+    samples: int = 1,
+    steps: int | None = None,
 ) -> None:
     """Whether `inpaint` takes these options: said before a network is loaded.
 
@@ -117,6 +119,7 @@ def check_options(
         ValueError: one is out of its range.
     """
     check_mask_options(threshold, dilate)
+    check_counts(samples, steps)
     FillOptions(context=context, feather=feather, budget=budget_for(torch.device("cpu"), memory_budget))
 
 

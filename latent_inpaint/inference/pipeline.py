@@ -129,7 +129,7 @@ class Pipeline:
             precision: None is this pipeline's.
             progress: how to report.
         """
-        self._check_asked(samples, steps, memory_budget)
+        self.check_asked(samples, steps, memory_budget)
         options = FillOptions(
             region_of_interest=region_of_interest,
             context=context,
@@ -227,17 +227,27 @@ class Pipeline:
             write_text(Path(folder) / CARD_NAME, hub_card(hub.repository_of(name)[0], card))
             return hub.upload(folder, name, private)
 
-    def _check_asked(self, samples: int, steps: int | None, memory_budget: object) -> None:
+    def check_asked(self, samples: int, steps: int | None, memory_budget: object = None) -> None:
+        """Whether the model has a use for these options of `inpaint`: said before anything is computed.
+
+        Raises:
+            ValueError: it has none.
+        """
+        check_counts(samples, steps)
         name = type(self.model).__name__
-        for argument, value in (("samples", samples), ("steps", steps)):
-            if value is not None and value < 1:
-                raise ValueError(f"{argument} must be at least 1, got {value}")
         if samples > 1 and not self.multiple:
             raise ValueError(f"samples: {name} is a function with one fill for a hole, got {samples}")
         if steps is not None and not (self.multiple and isinstance(self.model, LatentModel)):
             raise ValueError(f"steps: {name} is not a sampler in latent space, got {steps}")
         if memory_budget is not None and not isinstance(self.model, LatentModel):
             raise ValueError(f"memory_budget: what {name} needs is not known, it cannot be kept within one")
+
+
+def check_counts(samples: int, steps: int | None) -> None:
+    """A ValueError unless there is at least one sample, and one step where a number is given."""
+    for argument, value in (("samples", samples), ("steps", steps)):
+        if value is not None and value < 1:
+            raise ValueError(f"{argument} must be at least 1, got {value}")
 
 
 def load(

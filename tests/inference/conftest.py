@@ -2,7 +2,17 @@ import numpy as np
 import pytest
 import torch
 
-from latent_inpaint.models import Decoder, Encoder, FFCRefiner, LatentInpainter, MaskControl
+from latent_inpaint.models import (
+    Decoder,
+    Encoder,
+    FFCRefiner,
+    FlowRefiner,
+    LatentInpainter,
+    MaskControl,
+    UNetDenoiser,
+    Unguided,
+)
+from latent_inpaint.models.refiners import condition_channels
 
 
 def build_network(ngf: int = 4, n_blocks: int = 1) -> LatentInpainter:
@@ -29,3 +39,13 @@ def network():
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
+
+
+@pytest.fixture
+def sampler():
+    """A latent network whose refiner draws."""
+    torch.manual_seed(0)
+    denoiser = UNetDenoiser(8, condition_channels(8, 4), widths=(8, 16), heads=2, embedding=16)
+    torch.nn.init.normal_(denoiser.decoder.leave.weight, std=0.1)
+    refiner = FlowRefiner(denoiser, down_factor=4, steps=2)
+    return LatentInpainter(Encoder(2, 2), refiner, Decoder(2, 2), Unguided()).eval()

@@ -11,6 +11,7 @@ from PIL import Image
 
 import latent_inpaint
 from latent_inpaint.cli import _parser, main
+from latent_inpaint.inference.batch import find_jobs
 from latent_inpaint.models.storage import save_model
 
 ROOT = Path(__file__).parents[2]
@@ -92,6 +93,46 @@ def test_wrong_usage_has_its_own_status(capsys):
         main(["predict", "--image", "a.png"])
     assert exit_status.value.code == 2
     assert "--output" in capsys.readouterr().err
+
+
+def test_samples_of_a_network_that_draws(folder, sampler, capsys):
+    save_model(sampler, folder / "draws")
+    given = arguments(folder, model=folder / "draws")
+    assert main([*given, "--samples=2", "--seed=3", "--steps=1"]) == 0
+    assert f"{folder / 'out-1.png'}, {folder / 'out-2.png'}: 30×20" in capsys.readouterr().out
+    first, second = (np.asarray(Image.open(folder / f"out-{i}.png")) for i in (1, 2))
+    assert (first != second).any() and not (folder / "out.png").exists()
+    assert main([*given, "--seed=3", "--steps=1"]) == 0
+    np.testing.assert_array_equal(np.asarray(Image.open(folder / "out.png")), first)
+    assert main(["info", f"--model={folder / 'draws'}", "--device=cpu"]) == 0
+    assert "FlowRefiner, 0.0" in (out := capsys.readouterr().out) and "draws" in out
+
+
+def test_samples_of_a_folder(folder, sampler, capsys):
+    save_model(sampler, folder / "draws")
+    for kind in ("photo", "mask"):
+        (folder / kind).mkdir()
+        (folder / f"{kind}.png").rename(folder / kind / "a.png")
+    options = [f"--images={folder / 'photo'}", f"--masks={folder / 'mask'}", f"--output={folder / 'out'}"]
+    command = ["predict", *options, "--samples=2", "--steps=1"]
+    assert main([*command, f"--model={folder / 'model'}"]) == 1
+    assert "samples: LatentInpainter is a function" in capsys.readouterr().err
+    assert main([*command, f"--model={folder / 'draws'}"]) == 0
+    assert sorted(path.name for path in (folder / "out").iterdir()) == ["a-1.png", "a-2.png", "summary.json"]
+    (folder / "out" / "a-2.png").unlink()
+    for done in ("1 done, 0 skipped", "0 done, 1 skipped"):
+        assert main([*command, f"--model={folder / 'draws'}"]) == 0
+        assert done in capsys.readouterr().out
+    Image.new("RGB", (30, 20)).save(folder / "photo" / "a-1.png")
+    Image.new("L", (30, 20), 255).save(folder / "mask" / "a-1.png")
+    jobs = find_jobs(folder / "photo", folder / "mask", folder / "out", samples=2)
+    assert len(jobs) == 2
+
+
+@pytest.mark.parametrize("option", ["--samples=0", "--steps=0", "--samples=2", "--steps=2"])
+def test_what_the_network_has_no_use_for(folder, option, capsys):
+    assert main([*arguments(folder), option]) == 1
+    assert option[2:].partition("=")[0] in capsys.readouterr().err
 
 
 def test_info(folder, capsys):

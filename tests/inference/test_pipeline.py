@@ -7,8 +7,6 @@ import torch
 import latent_inpaint
 from latent_inpaint.inference.fill import ReducedSizeWarning
 from latent_inpaint.inference.refinement import RefinementOptions
-from latent_inpaint.models import Decoder, Encoder, FlowRefiner, LatentInpainter, UNetDenoiser, Unguided
-from latent_inpaint.models.refiners import condition_channels
 from latent_inpaint.models.storage import save_model
 
 
@@ -124,16 +122,6 @@ def test_samples_of_no_picture_and_of_no_hole(image, hole):
     with pytest.warns(UserWarning, match="no hole"):
         same = latent_inpaint.inpaint(image, np.zeros_like(hole), Noise(), samples=2)
     np.testing.assert_array_equal(same, [image, image])
-
-
-@pytest.fixture
-def sampler():
-    """A latent network whose refiner draws."""
-    torch.manual_seed(0)
-    denoiser = UNetDenoiser(8, condition_channels(8, 4), widths=(8, 16), heads=2, embedding=16)
-    torch.nn.init.normal_(denoiser.decoder.leave.weight, std=0.1)
-    refiner = FlowRefiner(denoiser, down_factor=4, steps=2)
-    return LatentInpainter(Encoder(2, 2), refiner, Decoder(2, 2), Unguided()).eval()
 
 
 def test_a_sampler_in_latent_space_gives_samples_and_takes_steps(sampler, image, hole, tmp_path):
