@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from latent_inpaint.commands.hydra_line import fail, prepare, run_hydra, stopped
+from latent_inpaint.commands.hydra_line import check_parts, fail, prepare, run_hydra, stopped
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -29,6 +29,7 @@ def run(cfg: DictConfig) -> None:
 
     try:
         prepare(cfg)
+        check_parts(cfg)
         print(f"Results: {evaluate(cfg)}")
     except KeyboardInterrupt as interruption:
         stopped(interruption)

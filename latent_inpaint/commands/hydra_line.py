@@ -62,16 +62,23 @@ def run_hydra(
 
 
 def prepare(cfg: DictConfig) -> None:
-    """Allow the user's modules and refuse targets that are not allowed: the first thing a task does.
-
-    Raises:
-        TargetNotAllowed: the first such target, with its key.
-    """
-    from latent_inpaint.instantiate import allow, check_arguments, check_targets
+    """The first thing a task does: make resolvers known, allow the modules that this command line allows."""
+    from latent_inpaint.instantiate import allow
     from latent_inpaint.training.config import register_resolvers
 
     register_resolvers()  # some launchers call tasks in a fresh process
     allow(*cfg.allowed_modules)
+
+
+def check_parts(cfg: DictConfig) -> None:
+    """Refuse targets that are not allowed and arguments that they do not have; imports the targets.
+
+    Raises:
+        TargetNotAllowed: the first such target, with its key.
+        ValueError: the first such argument.
+    """
+    from latent_inpaint.instantiate import check_arguments, check_targets
+
     check_targets(cfg)
     check_arguments(cfg)
 

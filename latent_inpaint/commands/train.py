@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from latent_inpaint.commands.hydra_line import fail, prepare, run_hydra, stopped
+from latent_inpaint.commands.hydra_line import check_parts, fail, prepare, run_hydra, stopped
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -37,6 +37,7 @@ def run(cfg: DictConfig) -> float | None:
 
             cfg = resumed_config(cfg, HydraConfig.get().overrides.task)
         check_size(cfg)
+        check_parts(cfg)
         if cfg.dry_run:
             from latent_inpaint.training.dry_run import dry_run
 

@@ -8,6 +8,7 @@ import pytest
 from tiny import TINY
 
 from latent_inpaint.commands.override_errors import check_overrides
+from latent_inpaint.evaluation.summary import without_results
 from latent_inpaint.resources import conf_folder, masks_folder
 
 BIN = Path(__file__).parents[2] / "bin"
@@ -88,13 +89,12 @@ def test_what_would_be_refused_later_is_refused_before_a_folder_is_made(override
 
 def test_a_run_that_failed_leaves_its_error_where_summarize_reads_it(pictures, tmp_path):
     settings = ["experiment=latent_control", *TINY, f"data.root={pictures}", "run_name=run"]
-    failed = train(*settings, "trainer.precision=99-mixed", cwd=tmp_path)
-    assert failed.returncode == 1 and "99-mixed" in failed.stderr
-    assert "99-mixed" in (tmp_path / "outputs/latent_control/run/error.txt").read_text()
-    command = [sys.executable, "-m", "latent_inpaint", "summarize", "outputs"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
-    assert "latent_control/run: failed: " in done.stdout and "99-mixed" in done.stdout
-    assert "no results" not in done.stdout
+    failed = train(*settings, "callbacks.checkpoint.every_n_steps=0", cwd=tmp_path)
+    message = "every_n_steps must be at least 1, got 0"
+    assert failed.returncode == 1 and message in failed.stderr
+    assert message in (tmp_path / "outputs/latent_control/run/error.txt").read_text()
+    (line,) = without_results(tmp_path / "outputs" / "latent_control")
+    assert line.startswith("run: failed: ") and message in line
 
 
 def test_an_experiment_is_named_with_or_without_the_plus(tmp_path):

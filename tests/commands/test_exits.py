@@ -1,9 +1,11 @@
 """Ctrl-C is 130, SIGTERM 143, a mistake one line and 1."""
 
+import re
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -28,13 +30,21 @@ def test_a_signal_gives_its_status(number, status):
     assert process.returncode == status and error == "sleeper: interrupted\n"
 
 
+def listens(pid):
+    """Whether a process has a handler of SIGTERM."""
+    caught = re.search(r"SigCgt:\s*(\w+)", Path(f"/proc/{pid}/status").read_text())[1]
+    return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="looks into Linux's /proc")
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @pytest.mark.parametrize("command", [["train", "experiment=latent_control", "data=sample"], ["evaluate"]])
 def test_training_and_evaluating_end_so_from_their_first_second(command, number, status, tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-m", "latent_inpaint", *command], stdout=-1, stderr=-1, text=True, cwd=tmp_path
     )
-    time.sleep(1.5)  # while libraries are imported
+    while process.poll() is None and not listens(process.pid):
+        time.sleep(0.02)
     process.send_signal(number)
     _, error = process.communicate(timeout=60)
     assert process.returncode == status, error
