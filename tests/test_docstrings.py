@@ -17,15 +17,8 @@ def modules(*patterns):
     return [".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts) for path in paths]
 
 
-WITH_EXAMPLES = modules(
-    "metrics/*.py",
-    "data/masks.py",
-    "data/outpainting.py",
-    "markdown.py",
-    "paths/*.py",
-    "pictures/masks.py",
-    "models/membrane.py",
-)
+WITH_EXAMPLES = modules("losses/*.py", "metrics/*.py", "paths/*.py")
+WITH_EXAMPLES += modules("data/masks.py", "data/outpainting.py", "pictures/masks.py", "markdown.py")
 
 
 @pytest.mark.parametrize(

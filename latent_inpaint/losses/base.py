@@ -39,7 +39,15 @@ class LossTerm(nn.Module):
 
 
 def non_negative(name: str, value: float) -> float:
-    """`value` as a float, or a ValueError naming the argument unless it is finite and at least 0."""
+    """`value` as a float, or a ValueError naming the argument unless it is finite and at least 0.
+
+    Example:
+        >>> non_negative("weight", 2)
+        2.0
+        >>> non_negative("weight", -1)
+        Traceback (most recent call last):
+        ValueError: weight must be finite and at least 0, got -1
+    """
     number = float(value)
     if not math.isfinite(number) or number < 0:
         raise ValueError(f"{name} must be finite and at least 0, got {value}")
@@ -47,7 +55,13 @@ def non_negative(name: str, value: float) -> float:
 
 
 def check_same_shape(name: str, tensor: Tensor, other_name: str, other: Tensor) -> None:
-    """Raise a ValueError unless the two tensors have one shape: broadcasting would hide a mistake."""
+    """Raise a ValueError unless the two tensors have one shape: broadcasting would hide a mistake.
+
+    Example:
+        >>> check_same_shape("latent", torch.zeros(1, 2), "target", torch.zeros(2, 1))
+        Traceback (most recent call last):
+        ValueError: latent and target must have one shape, got [1, 2] and [2, 1]
+    """
     if tensor.shape != other.shape:
         raise ValueError(
             f"{name} and {other_name} must have one shape, got {list(tensor.shape)} and {list(other.shape)}"
@@ -55,12 +69,21 @@ def check_same_shape(name: str, tensor: Tensor, other_name: str, other: Tensor) 
 
 
 def check_hole(hole: Tensor, image: Tensor) -> None:
-    """Raise a ValueError unless `hole` is `[B, 1, H, W]` for a tensor `image` of shape `[B, C, H, W]`."""
+    """Raise a ValueError unless `hole` is `[B, 1, H, W]` for a tensor `image` of shape `[B, C, H, W]`.
+
+    Example:
+        >>> check_hole(torch.zeros(1, 1, 8, 8), torch.zeros(1, 3, 8, 8))
+    """
     expected = [image.shape[0], 1, *image.shape[-2:]]
     if list(hole.shape) != expected:
         raise ValueError(f"hole must have the shape {expected}, got {list(hole.shape)}")
 
 
 def at_least_float32(tensor: Tensor) -> Tensor:
-    """A half precision tensor in float32, where sums and exponentials are sound; any other as it is."""
+    """A half precision tensor in float32, where sums and exponentials are sound; any other as it is.
+
+    Example:
+        >>> at_least_float32(torch.zeros(1, dtype=torch.bfloat16)).dtype
+        torch.float32
+    """
     return tensor if tensor.dtype == torch.float64 else tensor.float()

@@ -16,6 +16,11 @@ def feature_distances(features: Sequence[Tensor], target_features: Sequence[Tens
 
     Raises:
         ValueError: no map, another number of maps, or maps of different shapes.
+
+    Example:
+        >>> zero, one = torch.zeros(1, 2, 4, 4), torch.ones(1, 2, 4, 4)
+        >>> feature_distances([one, 3 * one], [zero, zero])
+        tensor([1., 9.])
     """
     if not features or len(features) != len(target_features):
         raise ValueError(
@@ -36,5 +41,10 @@ def feature_matching_loss(fake_features: Sequence[Tensor], real_features: Sequen
 
     Raises:
         ValueError: no layer, another number of layers, or shapes that differ.
+
+    Example:
+        >>> zero, one = torch.zeros(1, 2, 4, 4), torch.ones(1, 2, 4, 4)
+        >>> feature_matching_loss([one, 3 * one], [zero, zero])
+        tensor(5.)
     """
     return feature_distances(fake_features, real_features).mean()

@@ -24,6 +24,11 @@ def latent_l1(
 
     Raises:
         ValueError: the shapes differ.
+
+    Example:
+        >>> latent, target = torch.full((1, 4, 2, 2), 0.5), torch.zeros(1, 4, 2, 2)
+        >>> latent_l1(latent, target), latent_l1(latent, target, torch.tensor([1.0, 3.0]).expand(1, 1, 2, 2))
+        (tensor(0.5000), tensor(1.))
     """
     check_same_shape("latent", latent, "target", target)
     distance = functional.l1_loss(latent, target, reduction="none")

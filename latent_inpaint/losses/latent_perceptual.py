@@ -40,6 +40,13 @@ def inlier_mask(features: Tensor, down_factor: int = 1) -> Tensor:
 
     Raises:
         ValueError: features are not four-dimensional or have one position only, or down_factor is below 1.
+
+    Example:
+        >>> features = torch.randn(1, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+        >>> features[0, 0, 8, 8] = 50.0
+        >>> kept = inlier_mask(features, down_factor=8)
+        >>> kept[0, 0, 8, 8].item(), kept[0, 0, 2, 2].item()
+        (False, True)
     """
     if features.ndim != 4 or features.shape[2] * features.shape[3] < 2:
         raise ValueError(f"features must have the shape [B, C, H, W], H·W ≥ 2, got {list(features.shape)}")
@@ -77,6 +84,14 @@ def standardised_distance(
 
     Raises:
         ValueError: shapes that differ.
+
+    Example:
+        >>> target = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+        >>> kept = torch.ones(1, 4, 8, 8, dtype=torch.bool)
+        >>> near, scaled = target + 0.1, 100 * target
+        >>> one = standardised_distance(near, target, kept)
+        >>> torch.allclose(standardised_distance(100 * near, scaled, kept), one, rtol=1e-4)
+        True
     """
     check_same_shape("features", features, "target_features", target_features)
     check_same_shape("features", features, "kept", kept)

@@ -14,6 +14,10 @@ def pixel_mse(prediction: Tensor, target: Tensor) -> Tensor:
 
     Raises:
         ValueError: the shapes differ.
+
+    Example:
+        >>> pixel_mse(torch.full((1, 3, 4, 4), 0.5), torch.zeros(1, 3, 4, 4))
+        tensor(0.2500)
     """
     check_same_shape("prediction", prediction, "target", target)
     return functional.mse_loss(prediction, target)

@@ -63,7 +63,11 @@ class Objective(nn.Module):
 
 
 def check_finite(values: Mapping[str, Tensor]) -> None:
-    """Raise a NonFiniteLossError naming the first term that is NaN or infinite."""
+    """Raise a NonFiniteLossError naming the first term that is NaN or infinite.
+
+    Example:
+        >>> check_finite({"latent_l1": torch.tensor(1.0)})
+    """
     for name, value in values.items():
         if not torch.isfinite(value):
             raise NonFiniteLossError(name, value.item())

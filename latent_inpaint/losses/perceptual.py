@@ -24,6 +24,11 @@ def perceptual_loss(
 
     Raises:
         ValueError: no map, another number of maps, or shapes that differ.
+
+    Example:
+        >>> zero, one = torch.zeros(1, 2, 4, 4), torch.ones(1, 2, 4, 4)
+        >>> perceptual_loss([one, 3 * one], [zero, zero])
+        tensor(10.)
     """
     distances = feature_distances(features, target_features)
     if not relative:

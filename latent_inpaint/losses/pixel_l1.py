@@ -23,6 +23,13 @@ def pixel_l1(
 
     Raises:
         ValueError: shapes that do not fit.
+
+    Example:
+        >>> prediction, target = torch.ones(1, 3, 4, 4), torch.zeros(1, 3, 4, 4)
+        >>> hole = torch.zeros(1, 1, 4, 4)
+        >>> hole[..., :2] = 1
+        >>> pixel_l1(prediction, target, hole, known_weight=10, hole_weight=0)  # half of it is known
+        tensor(5.)
     """
     check_same_shape("prediction", prediction, "target", target)
     check_hole(hole, prediction)

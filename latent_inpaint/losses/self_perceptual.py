@@ -26,6 +26,14 @@ def self_perceptual_loss(frozen: Denoiser, denoised: Denoised, t: Tensor, depth:
 
     Raises:
         ValueError: parameters of `frozen` want a gradient, or there is no such depth.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> frozen, zero = torch.nn.Module(), torch.zeros(1, 2, 4, 4)
+        >>> frozen.features = lambda z, t, channels: [z]
+        >>> denoised = SimpleNamespace(again=lambda t: (zero + 1, zero), channels=None)
+        >>> self_perceptual_loss(frozen, denoised, torch.tensor([0.5]))
+        tensor(1.)
     """
     if any(parameter.requires_grad for parameter in frozen.parameters()):
         raise ValueError("frozen: the copy that compares must not be trained; set requires_grad_(False)")
