@@ -1,5 +1,7 @@
 """What the data modules share: loaders that Lightning leaves as they are, and the split among processes."""
 
+import atexit
+import multiprocessing
 import signal
 from collections.abc import Iterable, Iterator
 
@@ -30,6 +32,8 @@ def torch_loader(
         batch_size: samples per batch, in the data set's order; 1 with a batch sampler.
         batch_sampler: gives the keys of each batch instead.
     """
+    atexit.unregister(_end_workers)
+    atexit.register(_end_workers)
     return DataLoader(
         dataset,
         num_workers=num_workers,
@@ -82,6 +86,14 @@ class ReadableBatches:
             raise ValueError(message) from error
         if empty:
             raise RuntimeError(f"none of the {self.source} can be read")
+
+
+def _end_workers() -> None:
+    """End those that are left when the program ends by an error: it would wait for them, deaf as they are."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # torch's handler would complain
+    for child in multiprocessing.active_children():
+        if child.daemon:
+            child.kill()
 
 
 def _begin_worker(worker: int) -> None:

@@ -1,5 +1,8 @@
 import logging
+import subprocess
+import sys
 from itertools import chain, islice
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -322,3 +325,17 @@ def test_masks_among_the_pictures_are_left_out(tree, caplog):
     data = module(tree, layout=FolderLayout(1.0))
     assert len(data.splits.val) == 12
     assert "left out: hidden: 1, masks: 3" in caplog.text
+
+
+def test_a_program_that_ends_by_an_error_waits_for_no_worker(tree):
+    program = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from test_datamodule import module
+class Broken:
+    def __call__(self, rng):
+        raise ValueError("no mask today")
+module({str(tree)!r}, num_workers=1, val_masks=Broken()).val_dataloader().__iter__().__next__()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=100)
+    assert done.returncode == 1 and done.stderr.strip().endswith("ValueError: no mask today")
