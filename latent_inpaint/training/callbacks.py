@@ -15,7 +15,7 @@ from pytorch_lightning.callbacks import Callback, Checkpoint, TQDMProgressBar
 from torch import Tensor, nn
 
 from latent_inpaint.data import Batch
-from latent_inpaint.models import Autoencoder, ZeroConv, composite
+from latent_inpaint.models import Autoencoder, LatentInpainter, ZeroConv, composite
 from latent_inpaint.sheets import progress_sheet, save_sheet
 from latent_inpaint.training.checkpoints import LAST_NAME
 
@@ -204,7 +204,8 @@ class ZeroConvNorms(Callback):
 class SampleSheets(Callback):
     """Writes `samples/step_*.png`: a fixed set of held-out pictures at the start and after each validation.
 
-    `samples/progress.png` puts the composites of all times side by side.
+    The ceiling is the truth through encoder and decoder, in the hole. `samples/progress.png` puts the
+    composites of all times side by side.
 
     Args:
         count: number of pictures, spread over the first batches.
@@ -256,11 +257,15 @@ def _logs_now(trainer: pl.Trainer) -> bool:
 def _columns(model: nn.Module, image: Tensor, mask: Tensor) -> dict[str, Tensor]:
     if isinstance(model, Autoencoder):
         return {"input": image, "reconstruction": model(image), "truth": image}
-    prediction = model(image, mask)
+    assert isinstance(model, LatentInpainter)
+    prediction = model(
+        image, mask, torch.Generator().manual_seed(0)
+    )  # a sampler's noise is the same each time
     return {
         "input": image * (1 - mask),
         "mask": mask.expand_as(image),
         "prediction": prediction,
+        "ceiling": composite(image, mask, model.decode(model.encode(image))),
         "composite": composite(image, mask, prediction),
         "truth": image,
     }

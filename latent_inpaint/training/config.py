@@ -21,6 +21,8 @@ def register_resolvers() -> None:
     OmegaConf.register_new_resolver("validation_interval", lambda steps: max(1, steps // 5), replace=True)
     OmegaConf.register_new_resolver("is_filled", lambda node: bool(node), replace=True)
     OmegaConf.register_new_resolver("share", _share, replace=True)
+    OmegaConf.register_new_resolver("down_factor", lambda stages: 2 ** (len(stages) - 1), replace=True)
+    OmegaConf.register_new_resolver("condition_channels", _condition_channels, replace=True)
 
 
 def share_cores() -> None:
@@ -50,3 +52,8 @@ def _stage_channels(ngf: int, n_downsampling: int, max_channels: int = 1024) -> 
 def _share(steps: int, part: int, of: int) -> int:
     """`part / of` of so many steps, at least one."""
     return max(1, round(steps * part / of))
+
+
+def _condition_channels(channels: int, down_factor: int) -> int:
+    """What a denoiser sees beside the latent: see `models.refiners.conditioning.condition_channels`."""
+    return channels + 1 + down_factor**2

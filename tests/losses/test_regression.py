@@ -46,3 +46,10 @@ def test_bad_arguments(output):
         regression_loss(latent, target, torch.ones(3))
     with pytest.raises(ValueError, match="position_weights must be of 2 pictures or a divisor, got 3"):
         regression_loss(latent, target, position_weights=torch.ones(3, 1, 4, 4))
+
+
+def test_a_power_of_1_is_the_absolute_error():
+    predicted, target = torch.tensor([[[[3.0]]]]), torch.zeros(1, 1, 1, 1)
+    assert regression_loss(predicted, target, power=1) == 3 and regression_loss(predicted, target) == 9
+    with pytest.raises(ValueError, match="power must be 1 or 2, got 3"):
+        Regression(power=3)
