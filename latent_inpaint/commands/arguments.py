@@ -88,7 +88,12 @@ def _add_place(command: argparse.ArgumentParser) -> None:
 
 
 def _add_mask_options(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--threshold", type=float, default=128, help="smallest value of a hole, of 255 (128)")
+    group.add_argument(
+        "--threshold",
+        type=float,
+        default=128,
+        help="128 understands masks of all kinds; others: least brightness, of 255",
+    )
     group.add_argument("--invert-mask", action="store_true", help="the mask marks what is known")
     group.add_argument("--resize-mask", action="store_true", help="scale a mask of another size")
     group.add_argument("--dilate", type=int, default=0, metavar="PIXELS", help="grow the hole (0)")

@@ -46,13 +46,14 @@ def inpaint(
             numpy `[B, H, W, C]`, torch `[B, C, H, W]`. PIL images, masks too, are turned upright first where
             their EXIF says that they lie.
         mask: the hole, of the (upright) picture's height and width: True, 128 or more of 255, or > 0.5
-            marks a pixel to be invented; see `latent_inpaint.inference.mask`. For several pictures as many
+            marks a pixel to be invented; see `latent_inpaint.pictures.masks`. For several pictures as many
             masks.
         model: what `load` returns or takes, or any inpainter; None is the network in the package.
         samples: fills to draw, of a model that draws (`model.multiple`); above 1, a list of them is returned.
         seed: sample i of a picture depends on it and on i alone, not on what else is repaired or where.
         steps: network calls of a sampler; None is the sampler's own number.
-        threshold: smallest value of the mask, of 255, that marks the hole.
+        threshold: 128 understands masks of all kinds, see `latent_inpaint.pictures.masks`; other values are
+            the least brightness, of 255, that marks the hole.
         invert_mask: the mask marks what is known instead.
         resize_mask: accept a mask of another size and scale it.
         dilate: pixels by which the hole is grown first.
