@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+# --8<-- [start:files]
 CLASS = '''"""Charbonnier's loss on latents: L1 that is smooth at 0."""
 
 from torch import Tensor
@@ -38,6 +39,7 @@ charbonnier:
   _target_: my_loss.LatentCharbonnier
   weight: 0.5
 """
+# --8<-- [end:files]
 
 
 def main() -> int:
