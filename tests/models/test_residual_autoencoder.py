@@ -7,7 +7,6 @@ from torch.nn import functional
 
 from latent_inpaint.inference.canvas import Canvas
 from latent_inpaint.inference.windows import decode, encode
-from latent_inpaint.losses.latent_perceptual import decoder_features
 from latent_inpaint.models import (
     Autoencoder,
     BlockDecoder,
@@ -49,6 +48,15 @@ def learned(network):
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
     return network
+
+
+def features_of(decoder, latent):
+    """What each of the decoder's blocks gives."""
+    features = []
+    for up in decoder.ups:
+        latent = up(latent)
+        features.append(latent)
+    return features
 
 
 @pytest.fixture
@@ -211,7 +219,7 @@ def test_the_decoders_halo_holds_all_that_a_pixel_depends_on(blocks):
     decoder = learned(ResidualDecoder(4, (3, 6, 12, 12), blocks))
     decoder.requires_grad_(False)
     latent = torch.rand(1, 4, 33, 33, requires_grad=True)
-    features = decoder_features(list(decoder.ups), latent, [2])[0]
+    features = features_of(decoder, latent)[-1]
     picture = decoder.inverse(latent) + decoder.to_image(features)  # what is clipped has no gradient
     block = picture[..., 8 * 16 : 8 * 17, 8 * 16 : 8 * 17]
     (gradient,) = torch.autograd.grad(block.sum(), latent)
@@ -259,7 +267,7 @@ def test_mask_control_reaches_each_scale_and_starts_as_nothing(encoder):
 
 def test_the_decoder_shows_its_blocks():
     decoder = residual().decoder
-    features = decoder_features(list(decoder.ups), torch.rand(1, 6, 4, 4), [0, 1, 2])
+    features = features_of(decoder, torch.rand(1, 6, 4, 4))
     assert [f.shape[1] for f in features] == decoder.block_channels == [12, 6, 3]
     assert [f.shape[-1] for f in features] == [8, 16, 32]
 
