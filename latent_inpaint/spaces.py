@@ -162,8 +162,7 @@ class Backbone(nn.Module):
         super().__init__()
         self.network = Frozen(network)
         self.composite = composite
-        checksum = getattr(network, "weights_sha256", None)
-        self.key = ("backbone", type(network).__name__, checksum or id(network), composite)
+        self.key = ("backbone", getattr(network, "key", id(network)), composite)
 
     @torch.no_grad()
     def real(self, outputs: Outputs) -> Seen:

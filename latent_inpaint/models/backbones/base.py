@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -24,6 +24,9 @@ class FeatureNetwork(nn.Module):
         deviation: the same.
         scale: factor of pictures in [0, 1].
         weights_sha256: checksum of the file of weights, for the records.
+
+    Attributes:
+        key: equal for networks that show the same of a picture, so that one may do for both.
     """
 
     mean: Tensor
@@ -40,6 +43,7 @@ class FeatureNetwork(nn.Module):
         super().__init__()
         self.network = network
         self.scale, self.weights_sha256 = scale, weights_sha256
+        self.key: tuple[Hashable, ...] = (type(self).__name__, weights_sha256 or id(self))
         self.register_buffer("mean", torch.tensor(mean)[:, None, None], persistent=False)
         self.register_buffer("deviation", torch.tensor(deviation)[:, None, None], persistent=False)
         self.requires_grad_(False).eval()

@@ -47,6 +47,7 @@ class Lite0Features(FeatureNetwork):
         stem = nn.Sequential(network._conv_stem, network._bn0, nn.ReLU6())
         taps = Taps([stem, *network._blocks[: blocks[-1] + 1]], [block + 1 for block in blocks])
         super().__init__(taps, [127.0] * 3, [128.0] * 3, scale=255.0, weights_sha256=checksum)
+        self.key += tuple(blocks)
 
 
 def _packaged_weights() -> Path:

@@ -43,3 +43,8 @@ def test_is_frozen_and_lets_gradients_through_to_the_image(network):
 def test_refuses_blocks_that_do_not_exist(blocks):
     with pytest.raises(ValueError, match="blocks"):
         lite0.Lite0Features(blocks)
+
+
+def test_its_key_is_equal_for_what_shows_the_same(network):
+    assert lite0.Lite0Features().key == network.key
+    assert lite0.Lite0Features((2,)).key != network.key
