@@ -7,6 +7,8 @@ import torch
 
 from latent_inpaint.models import Autoencoder, load_model
 from latent_inpaint.models.autoencoders.block_transform import start_from_pictures
+from latent_inpaint.training.fitting import Interrupted
+from latent_inpaint.training.modules import AutoencoderTraining
 from latent_inpaint.training.run import train
 
 FAMILIES = ["residual", "residual_noise", "block_transform"]
@@ -37,15 +39,23 @@ def test_block_transform_is_measured_and_its_step_changes_nothing(compose):
     assert not torch.equal(model.encoder.transform.weight, untouched.encoder.transform.weight)
 
 
-def test_a_resumed_residual_run_equals_an_uninterrupted_one(compose):
-    def settings(name, steps):
-        return ["autoencoder=residual", "data.size=64", f"autoencoder.max_steps={steps}", f"run_name={name}"]
+def test_a_residual_run_goes_on_after_ctrl_c_and_keeps_its_basis(compose, monkeypatch):
+    def settings(name):
+        return ["autoencoder=residual", "data.size=64", "autoencoder.max_steps=4", f"run_name={name}"]
 
-    constant = "autoencoder.training.scheduler=null"
-    whole = train(compose("autoencoder", *settings("whole", 4), constant))
-    half = train(compose("autoencoder", *settings("half", 2), constant))
-    last = half / "checkpoints" / "last.ckpt"
-    train(compose("autoencoder", *settings("half", 4), constant, f"resume={last}"))
+    whole = train(compose("autoencoder", *settings("whole")))
+    step = AutoencoderTraining.training_step
+
+    def interrupted(self, batch, batch_idx):
+        if self.global_step == 2:
+            raise KeyboardInterrupt
+        return step(self, batch, batch_idx)
+
+    with monkeypatch.context() as patch, pytest.raises(Interrupted):
+        patch.setattr(AutoencoderTraining, "training_step", interrupted)
+        train(compose("autoencoder", *settings("half")))
+    half = whole.parent / "half"
+    train(compose("autoencoder", *settings("half"), f"resume={half / 'checkpoints' / 'last.ckpt'}"))
     ours, expected = (load_model(run / "model").state_dict() for run in (half, whole))
     assert all(torch.equal(ours[name], expected[name]) for name in expected)
 
