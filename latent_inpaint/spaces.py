@@ -29,7 +29,6 @@ class Outputs(Protocol):
         refined: what the refiner gives: the latent, and its own regression if it has one.
         latent: repaired latents, or a sampler's clean estimates, `[B, C, h, w]`.
         target_latent: latents of the true pictures, without gradient.
-        refined: all that the refiner gave.
         model: the network, whose decoder's features may be compared.
     """
 
