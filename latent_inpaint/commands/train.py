@@ -47,14 +47,14 @@ def run(cfg: DictConfig) -> float | None:
 
         if run_in_processes(cfg.trainer):
             return None
+        from latent_inpaint.evaluation.after_training import optimized_value, train_and_evaluate
         from latent_inpaint.training.fitting import Interrupted
-        from latent_inpaint.training.folders import begun_folder, optimized_value
-        from latent_inpaint.training.run import train
+        from latent_inpaint.training.folders import begun_folder
     except (InstantiationException, OSError, RuntimeError, ValueError) as error:
         return fail(error)
     began = time.time()
     try:
-        return optimized_value(cfg, train(cfg))
+        return optimized_value(cfg, train_and_evaluate(cfg))
     except (Interrupted, KeyboardInterrupt) as interruption:
         return stopped(interruption)
     except (InstantiationException, ArithmeticError, OSError, RuntimeError, ValueError) as error:

@@ -87,6 +87,7 @@ def run(cfg: DictConfig) -> Path:
         EvaluationInterrupted: by Ctrl-C; the message says how to go on.
     """
     from latent_inpaint.evaluation.session import compare
+    from latent_inpaint.files import new_folder
     from latent_inpaint.instantiate import instantiate
 
     methods = build_methods(cfg.methods, cfg.checkpoint)
@@ -98,18 +99,6 @@ def run(cfg: DictConfig) -> Path:
     journals = folder.parent / JOURNALS
     compare(methods, data, instantiate(cfg.metrics), folder, names, journals, gallery, cfg.seed)
     return folder
-
-
-def new_folder(wanted: Path) -> Path:
-    """Make `wanted`, or the first of `wanted-2`, `wanted-3` … that is not there yet."""
-    number = 1
-    while True:
-        folder = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
-        try:
-            folder.mkdir(parents=True)
-            return folder
-        except FileExistsError:
-            number += 1
 
 
 def _names(value: Any) -> list[str]:

@@ -57,10 +57,16 @@ def read_model(source: str | Path | None) -> tuple[Any, dict[str, Any]]:
     return _read_file(path)
 
 
+LAST_NAME = "last.ckpt"
+
+
 def _read_folder(folder: Path) -> tuple[Any, dict[str, Any]]:
     for place in (folder, folder / "model"):
         if description_file(place).is_file() or (place / WEIGHTS_NAME).is_file():
             return _checked(load_model(place), place), read_card(place)
+    for stopped in (folder / "checkpoints" / LAST_NAME, folder / LAST_NAME):
+        if stopped.is_file():  # a run that was stopped before it saved its model
+            return _read_checkpoint(stopped)
     if lama.is_lama_directory(folder):
         return lama.load_generator(folder), {}
     raise FileNotFoundError(f"{folder}: no network in this folder; expected {ACCEPTED}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,8 @@ from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 from pytorch_lightning.utilities import rank_zero_info
 from torch import nn
 
+from latent_inpaint.files import replacing
+from latent_inpaint.inference.loading import read_model
 from latent_inpaint.models.storage import WEIGHTS_NAME, load_model, read_checkpoint
 
 LAST_NAME = "last.ckpt"
@@ -25,25 +26,8 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
     ) -> None:
         """Write `checkpoint` to `path`; on an error (a full disk, say) the file that was there stays."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-        try:
-            with temporary.open("wb") as file:
-                torch.save(checkpoint, file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except (OSError, RuntimeError) as error:
-            # where a write fails, torch's archive writer complains of the consequence
-            cause = error if isinstance(error, OSError) else error.__context__
-            if not isinstance(cause, OSError):
-                raise
-            raise OSError(
-                f"{path}: the checkpoint could not be written, the previous one is kept: {cause}"
-            ) from error
-        finally:
-            temporary.unlink(missing_ok=True)
+        with replacing(path) as file:
+            torch.save(checkpoint, file)
 
     def load_checkpoint(
         self, path: str | Path, map_location: Any = None, weights_only: bool | None = True
@@ -53,7 +37,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 
 def network_weights(source: str | Path) -> dict[str, torch.Tensor]:
-    """Weights of a network by name, from a model folder, a run folder, or a checkpoint file of ours.
+    """Weights of a network by name, from a run, a checkpoint of ours, or what `latent_inpaint.load` takes.
 
     Raises:
         FileNotFoundError: nothing is there.
@@ -63,10 +47,10 @@ def network_weights(source: str | Path) -> dict[str, torch.Tensor]:
     for folder in (source, source / "model"):
         if (folder / WEIGHTS_NAME).is_file():
             return dict(load_model(folder).state_dict())
-    if source.is_dir():
-        raise FileNotFoundError(
-            f"{source}: neither a model folder nor a run folder ({WEIGHTS_NAME} is missing)"
-        )
+    if (source / "checkpoints" / LAST_NAME).is_file():
+        source = source / "checkpoints" / LAST_NAME
+    if source.suffix != ".ckpt":
+        return dict(read_model(source)[0].state_dict())
     checkpoint = read_checkpoint(source)
     prefix = "model."
     weights = {

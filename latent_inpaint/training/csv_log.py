@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 import warnings
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 
 from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.loggers.logger import rank_zero_experiment
+
+from latent_inpaint.files import write_text
 
 
 class AppendingCSVLogger(CSVLogger):
@@ -51,9 +54,8 @@ def forget_rows_after(path: Path, step: int) -> None:
         reader = csv.DictReader(file)
         names = list(reader.fieldnames or [])
         rows = [row for row in reader if row.get("step", "").isdigit() and int(row["step"]) < step]
-    temporary = path.with_suffix(".csv.tmp")
-    with temporary.open("w", newline="") as file:
-        writer = csv.DictWriter(file, names)
-        writer.writeheader()
-        writer.writerows(rows)
-    os.replace(temporary, path)
+    kept = io.StringIO(newline="")
+    writer = csv.DictWriter(kept, names)
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, kept.getvalue())

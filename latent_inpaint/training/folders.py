@@ -6,8 +6,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from latent_inpaint.evaluation.command import new_folder
-from latent_inpaint.evaluation.files import ROWS_NAME, read_rows
+from latent_inpaint.files import new_folder
 from latent_inpaint.training.resuming import AUTO, LAST, check_same_training, checkpoint_of, save_config
 
 
@@ -59,19 +58,3 @@ def begun_folder(cfg: DictConfig, since: float) -> Path | None:
 
 def _named_folder(cfg: DictConfig) -> Path:
     return Path(cfg.paths.outputs) / cfg.experiment_name / cfg.run_name
-
-
-def optimized_value(cfg: DictConfig, run: Path) -> float | None:
-    """The network's `optimized_metric`, which a sweeper optimises; None where the configuration has none.
-
-    Raises:
-        ValueError: there is no such metric, or it could not be measured.
-    """
-    metric = cfg.get("optimized_metric")
-    if metric is None:
-        return None
-    metrics = read_rows(run / ROWS_NAME)[0]["metrics"]
-    if metrics.get(metric) is None:
-        measured = ", ".join(name for name, value in metrics.items() if value is not None)
-        raise ValueError(f"optimized_metric: expected one of {measured}, got {metric!r}")
-    return float(metrics[metric])

@@ -1,8 +1,9 @@
-"""One training run, from a configuration to its folder of results: its stages, then the evaluation."""
+"""One training run, from a configuration to its folder of results."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -11,10 +12,6 @@ from typing import Any
 import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
 
-from latent_inpaint.evaluation.ceiling import ceilings
-from latent_inpaint.evaluation.command import build_methods
-from latent_inpaint.evaluation.networks import load_network
-from latent_inpaint.evaluation.session import compare
 from latent_inpaint.instantiate import instantiate
 from latent_inpaint.models import LatentInpainter, save_model
 from latent_inpaint.models.storage import load_weights, read_checkpoint
@@ -35,11 +32,15 @@ from latent_inpaint.training.stages import hand_over, planned_stages, stage_to_r
 log = logging.getLogger(__name__)
 
 
-def train(cfg: DictConfig) -> Path:
+def train(cfg: DictConfig, evaluate: Callable[[Any, Path], None] | None = None) -> Path:
     """Train what `cfg` describes and return the run's folder.
 
-    A configuration without `training` (the experiment `autoencoder`) is stage 1 alone. Of several processes
-    all train, and the first one evaluates.
+    A configuration without `training` (the experiment `autoencoder`) is stage 1 alone.
+
+    Args:
+        cfg: see `conf/train.yaml`.
+        evaluate: called at the end with the data module and the run's folder, unless that holds an
+            autoencoder alone; of several processes in the first one.
     """
     be_quiet()
     check_trainer(cfg.trainer)
@@ -48,7 +49,6 @@ def train(cfg: DictConfig) -> Path:
         datamodule.setup()
         if datamodule.summary()["val_crops"] < n_processes():  # one without any would wait for ever
             raise ValueError(f"data: too few validation pictures for {n_processes()} processes")
-        suite = instantiate(cfg.metrics)  # before hours of training: what is wrong with its files shows now
         resume = share(lambda: checkpoint_to_resume(cfg))
         run = share(lambda: run_folder(cfg, resume))
         log.info("Results go to %s", run)
@@ -56,8 +56,8 @@ def train(cfg: DictConfig) -> Path:
             train_autoencoder(cfg, datamodule, run, resume, run_card(cfg))
         else:
             train_inpainting(cfg, datamodule, run, resume)
-    if first and cfg.training is not None:
-        evaluate(cfg, datamodule, suite, run)
+    if first and cfg.training is not None and evaluate is not None:
+        evaluate(datamodule, run)
     log.info("Results: %s (pictures: %s)", run, run / "samples" / "progress.png")
     return run
 
@@ -87,14 +87,6 @@ def train_inpainting(cfg: DictConfig, datamodule: Any, run: Path, resume: Path |
         if last.is_file():  # a run that is resumed after its last step does not hold the averaged weights
             load_weights(model, network_weights(last), str(last))
         save_model(model, run / "model", card=run_card(cfg))
-
-
-def evaluate(cfg: DictConfig, datamodule: Any, suite: Any, run: Path) -> None:
-    """The table of metrics on held-out pictures, the saved network beside the configured methods."""
-    network = load_network(str(run / "model"), cfg.experiment_name)
-    methods = [network, *build_methods(cfg.methods, checkpoint=None), *ceilings([network])]
-    names = {"data": cfg.data_name, "masks": cfg.masks_name}
-    compare(methods, datamodule, suite, run, names)
 
 
 def build_model(cfg: DictConfig, datamodule: Any, resume: Path | None) -> LatentInpainter:

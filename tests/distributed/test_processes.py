@@ -16,10 +16,10 @@ from omegaconf import OmegaConf
 from tiny import TINY
 from torch import nn
 
+from latent_inpaint.evaluation.after_training import train_and_evaluate
 from latent_inpaint.models.storage import read_checkpoint
 from latent_inpaint.training.distributed import SyncTrainedBatchNorm, joined_processes, share
 from latent_inpaint.training.launch import processes_to_start
-from latent_inpaint.training.run import train
 
 TRAIN = Path(__file__).parents[2] / "bin" / "train.py"
 SETTINGS = [*TINY, "run_name=run"]
@@ -40,7 +40,7 @@ def columns(run):
 
 def test_two_processes_train_as_one_with_the_double_batch(compose, pictures, tmp_path):
     settings = ["trainer.max_steps=4", "trainer.log_every_n_steps=1"]
-    one = train(compose("latent_control", "data.batch_size=4", *settings, "methods=[mean]"))
+    one = train_and_evaluate(compose("latent_control", "data.batch_size=4", *settings, "methods=[mean]"))
     (autoencoder,) = (one.parents[1] / "cache" / "autoencoder").glob("*/model")
     shared = [f"autoencoder.checkpoint={autoencoder}", "data.batch_size=2", *settings]
     outputs = tmp_path / "two"

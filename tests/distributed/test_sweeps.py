@@ -10,10 +10,10 @@ from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from tiny import TINY
 
+from latent_inpaint.evaluation.after_training import optimized_value
 from latent_inpaint.evaluation.files import write_rows
 from latent_inpaint.evaluation.summary import markdown_summary, without_results
 from latent_inpaint.training.config import register_resolvers
-from latent_inpaint.training.folders import optimized_value
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = [*TINY, "trainer.max_steps=2"]

@@ -11,8 +11,9 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 
 from latent_inpaint.evaluation import session
-from latent_inpaint.evaluation.command import build_methods, check_method_names, new_folder, run
+from latent_inpaint.evaluation.command import build_methods, check_method_names, run
 from latent_inpaint.evaluation.files import read_rows
+from latent_inpaint.files import new_folder
 from latent_inpaint.models import Decoder, Encoder, FFCRefiner, LatentInpainter, Unguided, save_model
 from latent_inpaint.training.config import register_resolvers
 

@@ -37,9 +37,7 @@ def small_disk(tmp_path):
 
 
 def check_that_the_previous_files_stay(folder):
-    with pytest.raises(
-        OSError, match=r"last.ckpt: the checkpoint could not be written, the previous one is kept"
-    ):
+    with pytest.raises(OSError, match=r"last.ckpt: could not be written .*; what was written before is kept"):
         AtomicCheckpointIO().save_checkpoint(LARGE, folder / "last.ckpt")
     assert AtomicCheckpointIO().load_checkpoint(folder / "last.ckpt") == {"step": 1}
     with pytest.raises(OSError, match=r"model.safetensors.*could not be written"):

@@ -30,7 +30,6 @@ from latent_inpaint.training import run
 from latent_inpaint.training.config import register_resolvers
 register_resolvers()
 cfg = OmegaConf.load(sys.argv[1])
-run.evaluate = lambda *_: None
 for outputs in sys.stdin:
     child = os.fork()
     if child == 0:
@@ -45,11 +44,6 @@ for outputs in sys.stdin:
     print(child, flush=True)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
-
-
-@pytest.fixture
-def no_evaluation(monkeypatch):
-    monkeypatch.setattr("latent_inpaint.training.run.evaluate", lambda *_: None)
 
 
 def weights(run):
@@ -75,7 +69,7 @@ class SignalAt(Callback):
     [("on_train_batch_start", 3), ("on_validation_batch_start", 2)],
     ids=["step", "validation"],
 )
-def test_sigterm_keeps_a_checkpoint_that_goes_on_exactly(compose, no_evaluation, monkeypatch, hook, kept):
+def test_sigterm_keeps_a_checkpoint_that_goes_on_exactly(compose, monkeypatch, hook, kept):
     """At step 2, which is also a validation: the step is finished, or the checkpoint before it stays."""
     settings = ["data.size=64", "callbacks.checkpoint.every_n_steps=2", "trainer.val_check_interval=2"]
     whole = train(compose("latent_control", "trainer.max_steps=5", "run_name=whole", *settings))
@@ -126,7 +120,7 @@ def test_ctrl_c_keeps_a_checkpoint_and_says_how_to_go_on(pictures, tmp_path):
     assert f"Stopped at step {stopped}; resume=" in log.read_text()
 
 
-def test_a_run_killed_after_its_last_step_still_saves_the_averaged_weights(compose, no_evaluation):
+def test_a_run_killed_after_its_last_step_still_saves_the_averaged_weights(compose):
     """Neither stage has a step left to do; with so few steps stage 1 has not even been validated."""
     settings = ["resume=auto", "trainer.val_check_interval=3", "trainer.max_steps=4"]
     run = train(compose("latent_control", *settings))
@@ -138,7 +132,7 @@ def test_a_run_killed_after_its_last_step_still_saves_the_averaged_weights(compo
     assert same(load_model(run / "model").state_dict(), saved)
 
 
-def test_a_killed_data_worker_is_an_error_that_says_so(compose, no_evaluation, monkeypatch):
+def test_a_killed_data_worker_is_an_error_that_says_so(compose, monkeypatch):
     def kill(*_):
         os.kill(multiprocessing.active_children()[0].pid, signal.SIGKILL)
 

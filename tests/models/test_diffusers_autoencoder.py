@@ -155,12 +155,11 @@ def test_a_run_trains_evaluates_saves_and_loads(case, compose, monkeypatch):
         "autoencoder.max_steps=0",
         "model.width=8",
     ]
+    from latent_inpaint.evaluation.after_training import train_and_evaluate
     from latent_inpaint.training.checkpoints import network_weights
     from latent_inpaint.training.run import train
 
-    if name != "kl":
-        monkeypatch.setattr("latent_inpaint.training.run.evaluate", lambda *_: None)
-    run = train(compose("latent_lpl", *settings, "data.size=64"))
+    run = (train_and_evaluate if name == "kl" else train)(compose("latent_lpl", *settings, "data.size=64"))
     model = latent_inpaint.load(run).model
     assert model.refiner.enter.weight.shape[:2] == (8, encoder.latent_channels)
     weights = network_weights(run / "checkpoints" / "last.ckpt")

@@ -5,6 +5,7 @@ import json
 import pytest
 import torch
 
+from latent_inpaint.evaluation.after_training import train_and_evaluate
 from latent_inpaint.models import Autoencoder, load_model
 from latent_inpaint.models.autoencoders.block_transform import start_from_pictures
 from latent_inpaint.training.fitting import Interrupted
@@ -17,7 +18,7 @@ SMALL = ["data.size=64", "autoencoder.latent_channels=6", "trainer.max_steps=1"]
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_latents_of_any_family_can_be_inpainted(compose, family):
-    run = train(compose("latent_control", f"autoencoder={family}", *SMALL))
+    run = train_and_evaluate(compose("latent_control", f"autoencoder={family}", *SMALL))
     model = load_model(run / "model")
     assert model.encoder.latent_channels == 6 and model.guide.zero_convs[0].weight.shape[0] == 3
     rows = json.loads((run / "metrics.json").read_text())["rows"]

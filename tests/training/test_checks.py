@@ -33,7 +33,6 @@ def test_is_refused_before_stage_1(compose, monkeypatch, override, message):
 
 @pytest.fixture
 def quick(compose, monkeypatch):
-    monkeypatch.setattr("latent_inpaint.training.run.evaluate", lambda *_: None)
 
     def run(experiment, *overrides):
         folder = train(compose(experiment, *overrides))

@@ -31,7 +31,6 @@ def belongs(name, parts):
 @pytest.mark.parametrize("experiment", ROWS)
 def test_ten_steps_leave_every_frozen_tensor_bit_identical(compose, experiment, monkeypatch):
     """A real run, with validations in between, against the network as it was built."""
-    monkeypatch.setattr("latent_inpaint.training.run.evaluate", lambda *_: None)
     before = modules(compose, experiment)[0].model.state_dict()
     run = train(compose(experiment, "trainer.max_steps=10", "trainer.val_check_interval=3"))
     after = network_weights(run / "checkpoints" / "last.ckpt")
@@ -73,7 +72,6 @@ def test_refuses_rate_factors(compose, factors):
 
 def test_fixed_statistics_are_those_that_were_there(compose, monkeypatch):
     """With validations and a moving average in between; the weights go on learning."""
-    monkeypatch.setattr("latent_inpaint.training.run.evaluate", lambda *_: None)
     before = modules(compose, "latent_control")[0].model.state_dict()
     options = ["trainer.max_steps=4", "trainer.val_check_interval=2", "training.fixed_statistics=true"]
     after = network_weights(train(compose("latent_control", *options)) / "checkpoints" / "last.ckpt")

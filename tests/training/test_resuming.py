@@ -9,7 +9,6 @@ from latent_inpaint.training.run import train
 
 @pytest.fixture
 def run(compose, monkeypatch):
-    monkeypatch.setattr("latent_inpaint.training.run.evaluate", lambda *_: None)
     return train(compose("latent_control", "losses.latent_l1.weight=2"))
 
 
@@ -20,7 +19,6 @@ def resumed(compose, run, *overrides):
 
 
 def test_a_run_alone_goes_on_by_its_own_configuration(compose, run, monkeypatch):
-    monkeypatch.setattr("latent_inpaint.training.run.evaluate", lambda *_: None)
     cfg = resumed(compose, run, "trainer.max_steps=4", "data.num_workers=1")
     assert cfg.losses.latent_l1.weight == 2 and cfg.model.ngf == 2
     assert train(cfg) == run.resolve()
@@ -45,7 +43,6 @@ def test_what_would_train_otherwise_is_refused(compose, run, override, message):
 
 
 def test_a_schedule_over_all_steps_cannot_be_made_longer(compose, monkeypatch):
-    monkeypatch.setattr("latent_inpaint.training.run.evaluate", lambda *_: None)
     target = "_target_: torch.optim.lr_scheduler.CosineAnnealingLR"
     cosine = "{" + target + ", _partial_: true, T_max: '${trainer.max_steps}'}"
     run = train(compose("latent_control", f"training.scheduler={cosine}"))
@@ -63,7 +60,6 @@ def test_another_experiment_is_refused(compose, run):
 
 
 def test_a_finished_run_says_so(compose, run, monkeypatch, caplog):
-    monkeypatch.setattr("latent_inpaint.training.run.evaluate", lambda *_: None)
     with caplog.at_level("INFO"):
         train(resumed(compose, run))
     assert "is finished: there is nothing to train" in caplog.text

@@ -8,6 +8,7 @@ import pytest
 import torch
 from hydra.errors import ConfigCompositionException
 
+from latent_inpaint.evaluation.after_training import train_and_evaluate
 from latent_inpaint.losses.latent_l1 import LatentL1
 from latent_inpaint.losses.objective import NonFiniteLossError
 from latent_inpaint.models import load_model
@@ -18,15 +19,11 @@ from latent_inpaint.training.run import build_model, train
 EXPERIMENTS = sorted(p.stem for p in (Path(__file__).parents[2] / "conf" / "experiment").glob("*.yaml"))
 
 
-@pytest.fixture
-def no_evaluation(monkeypatch):
-    """For tests of what comes before the table."""
-    monkeypatch.setattr("latent_inpaint.training.run.evaluate", lambda *_: None)
-
-
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_every_experiment_runs(compose, experiment):
-    run = train(compose(experiment, "trainer.max_steps=1", "autoencoder.max_steps=1", "data.size=64"))
+    run = train_and_evaluate(
+        compose(experiment, "trainer.max_steps=1", "autoencoder.max_steps=1", "data.size=64")
+    )
     assert {"config.yaml", "metrics.csv", "checkpoints", "samples", "model"} <= {
         p.name for p in run.iterdir()
     }
@@ -41,7 +38,7 @@ def test_every_experiment_runs(compose, experiment):
 
 
 @pytest.mark.parametrize("experiment", ["latent_control", "lama", "latent_full", "projected"])
-def test_training_in_bfloat16(compose, no_evaluation, experiment):
+def test_training_in_bfloat16(compose, experiment):
     settings = ["trainer.precision=bf16-mixed", "data.size=64", "trainer.log_every_n_steps=1"]
     run = train(compose(experiment, "trainer.max_steps=2", *settings))
     weights = load_model(run / "model").state_dict()
@@ -49,13 +46,13 @@ def test_training_in_bfloat16(compose, no_evaluation, experiment):
 
 
 def test_a_run_compares_with_no_method(compose):
-    run = train(compose("latent_control", "trainer.max_steps=1", "methods=[]"))
+    run = train_and_evaluate(compose("latent_control", "trainer.max_steps=1", "methods=[]"))
     rows = json.loads((run / "metrics.json").read_text())["rows"]
     assert [row["method"] for row in rows] == ["latent_control", "autoencoder"]
 
 
 @pytest.mark.parametrize("experiment", ["latent_control", "baseline", "latent_full"])
-def test_a_resumed_run_equals_an_uninterrupted_one(compose, no_evaluation, experiment):
+def test_a_resumed_run_equals_an_uninterrupted_one(compose, experiment):
     whole = train(compose(experiment, "trainer.max_steps=6", "run_name=whole", "data.size=64"))
     half = train(compose(experiment, "trainer.max_steps=3", "run_name=half", "data.size=64"))
     last = half / "checkpoints" / "last.ckpt"
@@ -69,7 +66,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(compose, no_evaluation, exper
     assert all(torch.equal(first[i]["exp_avg_sq"], second[i]["exp_avg_sq"]) for i in first)
 
 
-def test_every_term_is_logged_and_a_resumed_log_goes_on(compose, no_evaluation, caplog):
+def test_every_term_is_logged_and_a_resumed_log_goes_on(compose, caplog):
     settings = ["trainer.log_every_n_steps=1"]
     run = train(compose("latent_control", "trainer.max_steps=2", *settings))
     caplog.clear()
@@ -90,7 +87,7 @@ def test_every_term_is_logged_and_a_resumed_log_goes_on(compose, no_evaluation, 
 
 
 def test_the_curves_end_at_the_tables_values(compose):
-    run = train(compose("latent_control"))
+    run = train_and_evaluate(compose("latent_control"))
     with (run / "metrics.csv").open(newline="") as file:
         last = [row for row in csv.DictReader(file) if row["val/fd_lite0"]][-1]
     final = json.loads((run / "metrics.json").read_text())["rows"][0]["metrics"]
@@ -98,7 +95,7 @@ def test_the_curves_end_at_the_tables_values(compose):
         assert float(last[f"val/{name}"]) == pytest.approx(final[name], rel=2e-3)
 
 
-def test_resume_refuses_another_network(compose, no_evaluation):
+def test_resume_refuses_another_network(compose):
     run = train(compose("latent_control"))
     with pytest.raises(ValueError, match="experiment_name is 'latent_control' in run and 'baseline' here"):
         train(compose("baseline", f"resume={run}/checkpoints/last.ckpt"))
@@ -109,7 +106,7 @@ def test_resume_refuses_another_network(compose, no_evaluation):
         train(compose("baseline", "resume=nowhere.ckpt"))
 
 
-def test_init_from_reports_what_does_not_fit(compose, no_evaluation, tmp_path):
+def test_init_from_reports_what_does_not_fit(compose, tmp_path):
     run = train(compose("baseline"))
     cfg = compose("latent_control")
     model = build_model(cfg, None, resume=Path("unused"))
@@ -118,7 +115,7 @@ def test_init_from_reports_what_does_not_fit(compose, no_evaluation, tmp_path):
     assert any(name.startswith("guide.encoder.") for name in unexpected)
     trained = network_weights(run / "model")
     assert torch.equal(model.decoder.to_image.weight, trained["decoder.to_image.weight"])
-    with pytest.raises(FileNotFoundError, match="neither a model folder nor a run folder"):
+    with pytest.raises(FileNotFoundError, match="no network in this folder"):
         initialise_from(model, tmp_path)
     torch.save({"weights": {}}, tmp_path / "foreign.ckpt")
     with pytest.raises(ValueError, match=r"weights named 'model\.…'"):
@@ -128,7 +125,7 @@ def test_init_from_reports_what_does_not_fit(compose, no_evaluation, tmp_path):
 def test_a_nan_loss_names_its_term_and_keeps_the_batch(compose, monkeypatch):
     monkeypatch.setattr(LatentL1, "forward", lambda self, output: output.latent.sum() * float("nan"))
     with pytest.raises(NonFiniteLossError, match=r"'latent_l1' is nan.*non_finite_batch.pt") as caught:
-        train(compose("latent_control"))
+        train_and_evaluate(compose("latent_control"))
     path = str(caught.value).split()[-1]
     assert torch.load(path, weights_only=True)["image"].shape == (2, 3, 32, 32)
 
@@ -140,7 +137,7 @@ def test_unknown_keys_and_experiments_are_errors(compose):
         compose("latnt")
 
 
-def test_the_latent_rows_share_one_autoencoder(compose, no_evaluation):
+def test_the_latent_rows_share_one_autoencoder(compose):
     first = train(compose("latent"))
     cache = first.parents[1] / "cache" / "autoencoder"
     stamps = {p: p.stat().st_mtime_ns for p in cache.rglob("*.safetensors")}
@@ -151,7 +148,7 @@ def test_the_latent_rows_share_one_autoencoder(compose, no_evaluation):
     assert len(list(cache.rglob("*.safetensors"))) == 2
 
 
-def test_autoencoder_from_a_path(compose, no_evaluation, tmp_path):
+def test_autoencoder_from_a_path(compose, tmp_path):
     run = train(compose("autoencoder"))
     again = train(compose("latent_control", f"autoencoder.checkpoint={run}"))
     weights, source = network_weights(again / "model"), network_weights(run)
