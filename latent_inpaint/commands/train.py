@@ -11,6 +11,8 @@ from latent_inpaint.commands.hydra_line import check_parts, fail, prepare, run_h
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+_EXPECTED = (ArithmeticError, OSError, RuntimeError, ValueError)
+
 
 def main(arguments: Sequence[str], program: str | None = None) -> int:
     """Train what a command line in Hydra's grammar describes; the exit status.
@@ -52,12 +54,15 @@ def run(cfg: DictConfig) -> float | None:
         from latent_inpaint.training.folders import begun_folder
     except (InstantiationException, OSError, RuntimeError, ValueError) as error:
         return fail(error)
+    from omegaconf.errors import OmegaConfBaseException
+    from pytorch_lightning.utilities.exceptions import MisconfigurationException
+
     began = time.time()
     try:
         return optimized_value(cfg, train_and_evaluate(cfg))
     except (Interrupted, KeyboardInterrupt) as interruption:
         return stopped(interruption)
-    except (InstantiationException, ArithmeticError, OSError, RuntimeError, ValueError) as error:
+    except (*_EXPECTED, InstantiationException, MisconfigurationException, OmegaConfBaseException) as error:
         return fail(error, begun_folder(cfg, began))
 
 

@@ -27,7 +27,7 @@ def train_and_evaluate(cfg: DictConfig) -> Path:
         network = load_network(str(run / "model"), cfg.experiment_name)
         methods = [network, *build_methods(cfg.methods, checkpoint=None), *ceilings([network])]
         names = {"data": cfg.data_name, "masks": cfg.masks_name}
-        compare(methods, datamodule, suite, run, names)
+        compare(methods, datamodule, suite, run, names, kept=Path(cfg.paths.cache) / "evaluations")
 
     return train(cfg, evaluate)
 

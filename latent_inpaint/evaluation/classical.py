@@ -76,6 +76,10 @@ class Telea(PictureMethod):
             cv2.inpaint(picture, hole.astype(np.uint8), self.radius, cv2.INPAINT_TELEA), np.uint8
         )
 
+    def card(self) -> dict[str, Any]:
+        """The radius."""
+        return {"radius": self.radius}
+
 
 class NavierStokes(PictureMethod):
     """Inpainting by fluid dynamics of Bertalmio, Bertozzi and Sapiro (2001), by OpenCV.

@@ -24,7 +24,8 @@ class Journal:
     Args:
         folder: where journals lie.
         facts: what all numbers depend on (pictures, masks, metrics), JSON values; they name the file.
-        methods: what each method's numbers depend on besides; a method whose facts changed starts anew.
+        methods: what each method's numbers depend on besides; a method whose facts changed starts anew, and
+            others are not kept.
         every: seconds between two savings at the least; more where saving takes long.
     """
 
@@ -72,7 +73,9 @@ class Journal:
             OSError: it could not be written; what was saved before is kept.
         """
         started = time.monotonic()
-        state = {"methods": self._methods, "seconds": dict(seconds), "suite": suite.state_dict()}
+        measured = suite.state_dict()
+        measured["methods"] = {n: records for n, records in measured["methods"].items() if n in self._methods}
+        state = {"methods": self._methods, "seconds": dict(seconds), "suite": measured}
         with replacing(self.path) as file:
             torch.save(state, file)
         now = time.monotonic()

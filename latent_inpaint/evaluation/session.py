@@ -16,10 +16,12 @@ import torch
 
 from latent_inpaint.data.mask_sources import MaskSource
 from latent_inpaint.evaluation import card as cards
+from latent_inpaint.evaluation.ceiling import AutoencoderCeiling
 from latent_inpaint.evaluation.files import ROWS_NAME, write_rows
 from latent_inpaint.evaluation.gallery import Gallery
 from latent_inpaint.evaluation.journal import Journal
 from latent_inpaint.evaluation.methods import Method
+from latent_inpaint.evaluation.networks import Network
 from latent_inpaint.evaluation.pictures import picture_values, write_pictures
 from latent_inpaint.evaluation.reporting import report
 from latent_inpaint.evaluation.runner import check_names, evaluate
@@ -61,6 +63,7 @@ def compare(
     journals: Path | None = None,
     gallery: Gallery | None = DEFAULT_GALLERY,
     seed: int = 0,
+    kept: Path | None = None,
 ) -> list[dict[str, Any]]:
     """Measure methods on the validation pictures, print the table, write the results; return the rows.
 
@@ -73,6 +76,8 @@ def compare(
         journals: where an interrupted evaluation is kept; None is `folder`.
         gallery: how much report.html shows; None for no report.
         seed: of methods that draw.
+        kept: where values of methods without a network are kept, for the next evaluation of the same data,
+            masks and metrics: the jobs of a sweep measure them once.
 
     Raises:
         EvaluationInterrupted: by Ctrl-C; the same call goes on.
@@ -84,7 +89,17 @@ def compare(
     card = common_card(data, suite, names or {})
     journal = Journal(journals or folder, _facts(card), {m.name: _method_facts(m, seed) for m in methods})
     suite.use_cache(data.val_file_list_hash(), data.size)
-    rows = _with_progress(methods, data, suite, card, journal, seed)
+    with_network = (Network, AutoencoderCeiling)
+    classical = {m.name: _method_facts(m, seed) for m in methods if not isinstance(m, with_network)}
+    store = None if kept is None or not classical else Journal(kept, _facts(card), classical)
+    measured = {} if store is None or journal.path.is_file() else store.restore(suite)
+    rows = _with_progress(methods, data, suite, card, journal, seed, measured)
+    if store is not None and measured.keys() != classical.keys():
+        seconds = {
+            row["method"]: row["card"]["timing"]["seconds_per_image"] * row["card"]["n_images"]
+            for row in rows
+        }
+        store.save_now_and_then(suite, {name: seconds[name] for name in classical}, now=True)
     unreadable = sorted(data.summary()["val_unreadable"])
     for row in rows:
         row["card"] |= {"n_unreadable": len(unreadable), "unreadable": unreadable}
@@ -130,6 +145,7 @@ def _with_progress(
     card: dict[str, Any],
     journal: Journal,
     seed: int,
+    measured: dict[str, float],
 ) -> list[dict[str, Any]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -139,7 +155,7 @@ def _with_progress(
         total = data.summary()["val_crops"]
         task = bar.add_task(title, total=total)
         step = partial(bar.advance, task) if bar.console.is_terminal else LoggedTenths(total)
-        return evaluate(methods, data.val_dataloader(), suite, card, journal, step, seed)
+        return evaluate(methods, data.val_dataloader(), suite, card, journal, step, seed, measured)
 
 
 class LoggedTenths:

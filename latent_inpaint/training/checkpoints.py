@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
-from pytorch_lightning.utilities import rank_zero_info
 from torch import nn
 
 from latent_inpaint.files import replacing
 from latent_inpaint.inference.loading import read_model
 from latent_inpaint.models.storage import WEIGHTS_NAME, load_model, read_checkpoint
+
+log = logging.getLogger(__name__)
 
 LAST_NAME = "last.ckpt"
 RECIPE_NAME = "recipe.json"
@@ -79,7 +81,7 @@ def initialise_from(model: nn.Module, source: str | Path) -> tuple[list[str], li
     missing = [name for name in own if name not in fitting]
     unexpected = [name for name in weights if name not in fitting]
     model.load_state_dict(fitting, strict=False)
-    rank_zero_info(
+    log.info(
         f"init_from={source}: {len(fitting)} weights loaded; "
         f"missing {len(missing)}{_examples(missing)}; unexpected {len(unexpected)}{_examples(unexpected)}"
     )

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.utilities import rank_zero_info
 from torch import Tensor, nn
 
 from latent_inpaint.instantiate import instantiate
@@ -69,11 +68,11 @@ def autoencoder_folder(
     cache.mkdir(parents=True, exist_ok=True)
 
     def on_wait() -> None:
-        rank_zero_info(f"Stage 1: waiting for the job that pretrains the autoencoder in {folder}")
+        log.info(f"Stage 1: waiting for the job that pretrains the autoencoder in {folder}")
 
     with held_by_first(FileLock(f"{folder}.lock"), on_wait):
         if share((folder / "model" / WEIGHTS_NAME).is_file):
-            rank_zero_info(f"Stage 1: the pretrained autoencoder is in {folder}")
+            log.info(f"Stage 1: the pretrained autoencoder is in {folder}")
         else:
             pretrain(folder, share(lambda: _prepare(folder, recipe)))
     return folder

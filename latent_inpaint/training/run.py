@@ -66,7 +66,11 @@ def train_inpainting(cfg: DictConfig, datamodule: Any, run: Path, resume: Path |
     """The stages after the autoencoder's, which runs where its weights are missing, in one folder."""
     stages = planned_stages(cfg)
     for stage in stages:  # before anything is trained: what is wrong shows now
-        stage.build(instantiate(cfg.model.network))
+        module = stage.build(instantiate(cfg.model.network))
+        try:
+            module.configure_optimizers()
+        except TypeError as error:
+            raise ValueError(f"training.optimizer: {error}") from error
     start = stages[0] if resume is None else stage_to_resume(stages, resume)
     model = build_model(cfg, datamodule, resume)
     if cfg.init_from is not None:

@@ -11,6 +11,7 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 
 from latent_inpaint.evaluation import session
+from latent_inpaint.evaluation.classical import Telea
 from latent_inpaint.evaluation.command import build_methods, check_method_names, run
 from latent_inpaint.evaluation.files import read_rows
 from latent_inpaint.files import new_folder
@@ -77,6 +78,29 @@ def test_an_evaluation_from_configuration_to_files(pictures, network, tmp_path):
     again = run(cfg)
     assert again.name == "run-2"
     assert comparable(read_rows(again / "metrics.json")) == comparable(rows)
+
+
+def test_methods_without_a_network_are_measured_once_for_all_jobs(pictures, network, tmp_path, monkeypatch):
+    cfg = configure(pictures, f"checkpoint={network}", "methods=[telea,mean]", "gallery=null")
+    calls = []
+    telea = Telea.fill_picture
+    monkeypatch.setattr(Telea, "fill_picture", lambda *args: calls.append(1) or telea(*args))
+    found = []
+    for name in ("one", "two"):
+        data = instantiate(cfg.data)
+        data.setup("test")
+        folder = tmp_path / name
+        folder.mkdir()
+        methods = build_methods(cfg.methods, str(network))
+        metrics = instantiate(cfg.metrics)
+        found.append(session.compare(methods, data, metrics, folder, gallery=None, kept=tmp_path / "kept"))
+        assert len(calls) == 3
+    assert comparable(found[0]) == comparable(found[1])
+    assert [row["method"] for row in found[1]][:3] == ["tiny", "telea", "mean"]
+    changed = [m for m in build_methods(cfg.methods, None) if m.name == "telea"]
+    changed[0].radius = 7
+    session.compare(changed, data, instantiate(cfg.metrics), folder, gallery=None, kept=tmp_path / "kept")
+    assert len(calls) == 6
 
 
 def test_another_batch_size_changes_nothing(pictures, tmp_path):
