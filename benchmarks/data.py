@@ -15,15 +15,16 @@ from PIL import Image
 from benchmarks.lines import Line
 from benchmarks.steps import ROWS, network, training_step
 from benchmarks.timing import rate, ratios
-from latent_inpaint.data.datasets import PictureReader, TrainDataset, collate
+from latent_inpaint.data.datasets import PictureReader, TrainDataset, Transform, collate
 from latent_inpaint.data.listing import list_pictures
 from latent_inpaint.data.loaders import torch_loader
 from latent_inpaint.data.masks import preset
 from latent_inpaint.data.photos import read_picture
 from latent_inpaint.data.sampler import EndlessBatches
-from latent_inpaint.data.transforms import CropFlip
+from latent_inpaint.data.transforms import CropFlip, Distortions
 
 N_PICTURES = 32
+BATCH = 16
 
 
 def write_pictures(folder: Path) -> None:
@@ -80,6 +81,45 @@ def sample_lines(folder: Path, seconds: float) -> list[Line]:
             "drawing of thick lines (OpenCV)",
             True,
             "per core and second",
+        ),
+    ]
+
+
+def augmentation_lines(folder: Path, repeats: int) -> list[Line]:
+    """Cutting in the workers and augmenting whole batches where they train, against all in the workers."""
+    cv2.setNumThreads(0)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    pictures = [read_picture(path) for path in sorted(folder.iterdir())[:BATCH]]
+    transform = Distortions(256)
+    cut, augment = transform.on_device()
+
+    def generators() -> list[np.random.Generator]:
+        return [np.random.default_rng(number) for number in range(BATCH)]
+
+    def crops(of: Transform) -> torch.Tensor:
+        cropped = [of(picture, rng) for picture, rng in zip(pictures, generators())]
+        return torch.from_numpy(np.stack(cropped)).permute(0, 3, 1, 2)
+
+    jobs = {
+        "workers": lambda: crops(transform),
+        "cut": lambda: crops(cut),
+        "device": lambda: augment(crops(cut).to(device).float() / 255, generators()).cpu(),
+    }
+    found = ratios(jobs, "workers", repeats)
+    return [
+        Line(
+            "workers' part with data.augment_on_device",
+            found["cut"],
+            None,
+            "all of `distortions` in the workers, crops of 256², reading apart",
+            "cutting",
+        ),
+        Line(
+            f"data.augment_on_device on {device.type}, the workers' part included",
+            found["device"],
+            None,
+            f"the same in the workers, {BATCH} crops of 256²; CPU time, waiting for the device included",
+            "on a CPU: float32 in place of OpenCV's 8 bits",
         ),
     ]
 

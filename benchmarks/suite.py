@@ -91,6 +91,7 @@ def _data_lines(repeats: int) -> list[Line]:
     with tempfile.TemporaryDirectory() as folder:
         data.write_pictures(Path(folder))
         lines = data.sample_lines(Path(folder), seconds=repeats)
+        lines += data.augmentation_lines(Path(folder), repeats)
         return [*lines, data.draft_line(repeats), data.waiting_line(Path(folder), n_steps=2 * repeats)]
 
 

@@ -45,6 +45,7 @@ class InpaintingDataModule(ResumableDataModule):
         short_side_limit: pictures with a short side above this many crop sizes are reduced to it when they
             are read; null reads all in full.
         cache_mb: decoded training pictures kept in memory, per worker.
+        augment_on_device: whole batches are augmented on the device, see `ResumableDataModule`.
     """
 
     def __init__(
@@ -65,20 +66,19 @@ class InpaintingDataModule(ResumableDataModule):
         val_short_side: int | None = None,
         short_side_limit: float | None = 4.0,
         cache_mb: float = 256.0,
+        augment_on_device: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(train_transform, seed, augment_on_device)
         _check_whole(size=(size, 1), batch_size=(batch_size, 1), num_workers=(num_workers, 0), seed=(seed, 0))
         if short_side_limit is not None and short_side_limit < 1:
             raise ValueError(f"short_side_limit: expected null or at least 1, got {short_side_limit}")
         self.layout = layout
-        self.train_transform = train_transform
         self.train_masks = train_masks
         self.val_masks = as_mask_source(val_masks, seed)
         self.root = root
         self.size = size
         self.batch_size = batch_size
         self.num_workers = num_workers
-        self.seed = seed
         self.subset = subset
         self.train_subset = train_subset
         self.val_list = val_list
@@ -130,7 +130,7 @@ class InpaintingDataModule(ResumableDataModule):
         """Samples by (epoch, index)."""
         if not len(self.splits.train):
             raise ValueError(f"no training pictures in {self.splits.train.root} ({self.splits.description})")
-        return TrainDataset(self._train_reader, self.train_transform, self.train_masks, self.seed)
+        return TrainDataset(self._train_reader, self.worker_transform, self.train_masks, self.seed)
 
     def val_dataset(self) -> ValDataset:
         """Fixed samples by index."""
@@ -161,7 +161,7 @@ class InpaintingDataModule(ResumableDataModule):
             "files": self.splits.train.hash(),
             "size": self.size,
             "max_short_side": self.max_short_side,
-            "transform": repr(self.train_transform),
+            **self.transform_facts(),
             "seed": self.seed,
             "batch_size": self.batch_size,
         }

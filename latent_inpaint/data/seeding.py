@@ -12,6 +12,7 @@ class Stream(IntEnum):
     AUGMENTATION = 2
     MASK = 3
     EVALUATION_MASK = 4
+    DEVICE_AUGMENTATION = 5
 
 
 def generator_for(stream: Stream, seed: int, epoch: int = 0, index: int = 0) -> np.random.Generator:

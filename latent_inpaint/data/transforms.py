@@ -12,8 +12,46 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # no look-up on the netw
 
 import albumentations as A
 
+from latent_inpaint.data.device_transforms import (
+    BrightnessContrast,
+    ChannelShuffle,
+    Clahe,
+    DeviceAugmentation,
+    Flip,
+    HueSaturationValue,
+    Warp,
+)
+
 _P = 0.5
 _LONGEST = 8  # sides of crops that a picture is enlarged to
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What the workers still do where the device augments: a random crop of a side between two bounds.
+
+    Args:
+        size: side of the result; smaller pictures are first enlarged to fit.
+        least: the crop's least side.
+        most: the crop's largest side.
+
+    Called with a uint8 picture `[H, W, 3]` and a `numpy.random.Generator`; returns uint8 `[size, size, 3]`.
+    """
+
+    size: int
+    least: int
+    most: int
+
+    @cached_property
+    def _pipeline(self) -> A.Compose:
+        if self.least == self.most == self.size:
+            return A.Compose([A.RandomCrop(self.size, self.size)])
+        sides, size = (self.least, self.most), (self.size, self.size)
+        return A.Compose([A.RandomSizedCrop(sides, size, interpolation=cv2.INTER_AREA)])
+
+    def __call__(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Cuts one picture."""
+        return _apply(self._pipeline, enlarge_to_fit(_piece(image, self.most, rng), self.most), rng)
 
 
 @dataclass(frozen=True)
@@ -32,6 +70,10 @@ class CropFlip:
     def __call__(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Augments one picture."""
         return _apply(self._pipeline, enlarge_to_fit(_piece(image, self.size, rng), self.size), rng)
+
+    def on_device(self) -> tuple[Cut, DeviceAugmentation]:
+        """The same in two: the workers cut, the device flips."""
+        return Cut(self.size, self.size, self.size), DeviceAugmentation((Flip(),))
 
 
 @dataclass(frozen=True)
@@ -72,6 +114,16 @@ class Distortions:
         """Augments one picture."""
         return _apply(self._pipeline, enlarge_to_fit(_piece(image, self.size, rng), self.size), rng)
 
+    def on_device(self) -> tuple[Cut, DeviceAugmentation]:
+        """The same in two: the workers cut, the device does the rest to the crop.
+
+        Perspective, affine and optical distortion are sampled at once, and reflect what is in the crop alone:
+        what the whole picture has beyond it is not there. CLAHE's limit is 1, 2, 3 or 4. All else is as here.
+        """
+        colours = Clahe(), BrightnessContrast(0.2), HueSaturationValue(5, 30, 5)
+        changes = Warp(self.size), Flip(), *colours
+        return Cut(self.size, self.size, self.size), DeviceAugmentation(changes)
+
 
 @dataclass(frozen=True)
 class FewPictures:
@@ -105,6 +157,11 @@ class FewPictures:
     def __call__(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Augments one picture."""
         return _apply(self._pipeline, enlarge_to_fit(_piece(image, 2 * self.size, rng), 2 * self.size), rng)
+
+    def on_device(self) -> tuple[Cut, DeviceAugmentation]:
+        """The same in two: the workers cut and resize, the device does the rest."""
+        changes = Flip(), ChannelShuffle(), HueSaturationValue(90, 40, 30), BrightnessContrast(0.3)
+        return Cut(self.size, self.size // 2, 2 * self.size), DeviceAugmentation(changes)
 
 
 def _piece(image: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:

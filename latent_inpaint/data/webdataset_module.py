@@ -36,6 +36,7 @@ class ShardDataModule(ResumableDataModule):
         val_short_side: validation pictures are first resized to this short side; null crops them as they are.
         short_side_limit: pictures with a short side above this many crop sizes are reduced to it; null never.
         shuffle_buffer: encoded pictures that each worker holds to shuffle among.
+        augment_on_device: whole batches are augmented on the device, see `ResumableDataModule`.
     """
 
     def __init__(
@@ -53,8 +54,9 @@ class ShardDataModule(ResumableDataModule):
         val_short_side: int | None = None,
         short_side_limit: float | None = 4.0,
         shuffle_buffer: int = 1000,
+        augment_on_device: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(train_transform, seed, augment_on_device)
         if num_workers < 0 or shuffle_buffer < 1:
             given = f"{num_workers} and {shuffle_buffer}"
             raise ValueError(f"num_workers, shuffle_buffer: expected at least 0 and 1, got {given}")
@@ -62,13 +64,11 @@ class ShardDataModule(ResumableDataModule):
             raise ValueError(f"subset: expected at least 1 picture, got {subset}")
         self.shards = shards
         self.val_shards = val_shards
-        self.train_transform = train_transform
         self.train_masks = train_masks
         self.val_masks = as_mask_source(val_masks, seed)
         self.size = size
         self.batch_size = batch_size
         self.num_workers = num_workers
-        self.seed = seed
         self.subset = subset
         self.val_short_side = val_short_side
         self.max_short_side = None if short_side_limit is None else round(short_side_limit * size)
@@ -97,7 +97,7 @@ class ShardDataModule(ResumableDataModule):
         reader, (rank, world_size) = self._train_reader, process()
         batches = batches_per_epoch(reader.shards, self.batch_size, world_size)
         samples = TrainShards(
-            reader, self.train_transform, self.train_masks, self.seed, self.shuffle_buffer, rank, world_size
+            reader, self.worker_transform, self.train_masks, self.seed, self.shuffle_buffer, rank, world_size
         )
         loader = torch_loader(samples, self.num_workers, batch_size=self.batch_size)
         return ShardLoader(loader, samples, self.batch_size, batches, lambda: self.images_seen)
@@ -118,7 +118,7 @@ class ShardDataModule(ResumableDataModule):
             "shards": shards_hash(self._train_reader.shards),
             "size": self.size,
             "max_short_side": self.max_short_side,
-            "transform": repr(self.train_transform),
+            **self.transform_facts(),
             "seed": self.seed,
             "batch_size": self.batch_size,
             "shuffle_buffer": self.shuffle_buffer,
