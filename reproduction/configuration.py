@@ -67,6 +67,9 @@ def facts(config: DictConfig | Mapping[str, Any], cache: Path) -> dict[str, Any]
         if node is not None and name in set(node):
             del node[name]  # `pop` and `in` would resolve the value, which may be one of Hydra's own
     flat = dict(_flat(OmegaConf.to_container(cfg, resolve=True)))
+    ends = [key for key in flat if key.startswith("stages.") and key.endswith(".max_steps")]
+    if len(ends) == 1 and flat[ends[0]] == flat.get(STEPS):  # the only stage is as long as the run
+        del flat[ends[0]]
     checkpoint = flat.get(CHECKPOINT, AUTO)
     if checkpoint != AUTO and Path(checkpoint).resolve().parent == cache.resolve():
         flat[CHECKPOINT] = AUTO

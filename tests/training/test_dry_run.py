@@ -55,7 +55,7 @@ def test_flops_and_memory_of_one_convolution_are_known(compose):
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_every_experiment_has_a_cost(compose, experiment):
     text = dry_run(compose(experiment, "data.size=64"))
-    assert text.startswith(f"{experiment}: 64², batch 2, 32-true")
+    assert text.startswith(experiment) and text.splitlines()[0].endswith(": 64², batch 2, 32-true")
     for word in ("parameters", "operations", "activations", "peak"):
         assert word in text
 
