@@ -52,7 +52,7 @@ class DeviceAugmentation:
             if rows:
                 which = torch.tensor(list(rows)).to(images.device)
                 drawn = torch.from_numpy(np.stack(list(rows.values()))).float()
-                changed = change.apply(images[which], drawn).clamp(0, 1)
+                changed = change.apply(images[which].float(), drawn).clamp(0, 1)
                 images = images.index_copy(0, which, changed.to(images.dtype))
         return images
 
