@@ -93,7 +93,7 @@ def run(cfg: DictConfig) -> Path:
     methods = build_methods(cfg.methods, cfg.checkpoint)
     data = instantiate(cfg.data)
     data.setup("test")
-    folder = new_folder(Path(cfg.paths.outputs) / "evaluate" / cfg.run_name)
+    folder = new_folder(Path(cfg.paths.outputs) / "evaluate" / str(cfg.run_name))
     names = {"data": cfg.data_name, "masks": cfg.masks_name}
     gallery = instantiate(cfg.gallery)
     journals = folder.parent / JOURNALS

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.callbacks import LearningRateMonitor
 
 from latent_inpaint.instantiate import instantiate
 from latent_inpaint.models.storage import read_checkpoint
@@ -90,13 +91,16 @@ def _trainer(cfg: DictConfig, stage: Stage, ends: Mapping[str, int], folder: Pat
     interval = own.trainer.val_check_interval  # in steps, as everything here; Lightning counts batches
     if isinstance(interval, int):
         interval = batches * min(interval, stage.last_step - stage.first_step)
+    loggers = [instantiate(logger) for logger in own.logger.values() if logger is not None]
     callbacks = [instantiate(callback) for callback in own.callbacks.values() if callback is not None]
+    if not loggers:  # this one insists on a logger
+        callbacks = [callback for callback in callbacks if not isinstance(callback, LearningRateMonitor)]
     last = folder / "checkpoints" / LAST_NAME
     return instantiate(
         own.trainer,
         default_root_dir=str(folder),
         callbacks=[*callbacks, StepProgressBar(title), StageMark(stage.name, ends), StopOnSIGTERM(last)],
-        logger=[instantiate(logger) for logger in own.logger.values() if logger is not None],
+        logger=loggers,
         plugins=[
             AtomicCheckpointIO(),
             *([SyncTrainedBatchNorm()] if own.trainer.get("sync_batchnorm") else []),

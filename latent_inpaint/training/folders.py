@@ -57,4 +57,4 @@ def begun_folder(cfg: DictConfig, since: float) -> Path | None:
 
 
 def _named_folder(cfg: DictConfig) -> Path:
-    return Path(cfg.paths.outputs) / cfg.experiment_name / cfg.run_name
+    return Path(cfg.paths.outputs) / cfg.experiment_name / str(cfg.run_name)

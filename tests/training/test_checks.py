@@ -77,3 +77,15 @@ def test_a_stage_1_that_is_cut_short_is_not_kept(compose, tmp_path):
     with pytest.raises(ValueError, match="stage 1 ended at step .* of 50"):
         train(compose("latent_control", *options))
     assert not list(tmp_path.rglob("model.safetensors"))
+
+
+def test_a_run_needs_neither_loggers_nor_callbacks(compose):
+    for index, setting in enumerate(("logger=[]", "callbacks=[]")):
+        run = train(compose("latent_control", setting, f"run_name={index}"))
+        assert (run / "model" / "model.safetensors").is_file()
+
+
+def test_an_optimizers_setting_that_is_none_is_named_before_stage_1(compose, monkeypatch):
+    monkeypatch.setattr("latent_inpaint.training.run.build_model", lambda *_: pytest.fail("stage 1 ran"))
+    with pytest.raises(ValueError, match=r"training\.optimizer: "):
+        train(compose("latent_control", "training.optimizer.lr=fast"))
