@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+from functools import lru_cache, partial
 
 import torch
 from torch import nn
@@ -90,3 +92,12 @@ def _gains_from_bfloat16(device: torch.device, model: object) -> bool:
         has_it = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
         return has_it and int(model.encoder.stage_channels[0]) >= NARROWEST_FOR_BFLOAT16_ON_CPU
     return False
+
+
+@lru_cache(maxsize=1)
+def survive_forks() -> None:
+    """From now on forked processes compute with one thread: PyTorch's others are not there after a fork, and
+    what waits for them hangs (pytorch#41197).
+    """
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))

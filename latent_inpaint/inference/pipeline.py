@@ -16,7 +16,13 @@ from latent_inpaint.files import write_text
 from latent_inpaint.inference import hub
 from latent_inpaint.inference.canvas import open_canvas
 from latent_inpaint.inference.cards import CARD_NAME, hub_card, read_metrics, without_folders
-from latent_inpaint.inference.device import device_of, pick_device, pick_precision, precision_named
+from latent_inpaint.inference.device import (
+    device_of,
+    pick_device,
+    pick_precision,
+    precision_named,
+    survive_forks,
+)
 from latent_inpaint.inference.fill import FillOptions, fill
 from latent_inpaint.inference.loading import read_model
 from latent_inpaint.inference.mask import THRESHOLD, read_hole, warn_about
@@ -266,6 +272,7 @@ def load(
         FileNotFoundError: nothing is there.
         ValueError: what is there is no inpainting network, is damaged, or would run code.
     """
+    survive_forks()
     place = pick_device(device)
     model, card = read_model(source)
     dtype = pick_precision(precision, place, model)

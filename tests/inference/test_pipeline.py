@@ -1,5 +1,9 @@
 """What `load` gives, and what `inpaint` takes: inpainters of every kind, and those that draw."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -144,3 +148,25 @@ def test_a_sampler_is_halved_for_memory_but_not_refined(sampler, rng):
     np.testing.assert_array_equal(result[~hole], image[~hole])
     with pytest.raises(ValueError, match="refine: a model that is a function of its latent is needed"):
         latent_inpaint.inpaint(image, hole, sampler, refine=True)
+
+
+FORK = """
+import multiprocessing, numpy, torch, latent_inpaint
+torch.set_num_threads(2)
+model = latent_inpaint.load(None, "cpu")
+image, hole = numpy.zeros((300, 300, 3), numpy.uint8), numpy.zeros((300, 300), bool)
+hole[50:250, 50:250] = True
+
+def repair(_):
+    return int(latent_inpaint.inpaint(image, hole, model).sum())
+
+expected = repair(0)
+with multiprocessing.get_context("fork").Pool(2) as pool:
+    print(pool.map_async(repair, range(2)).get(90) == [expected, expected])
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_fork_after_use_does_not_hang():
+    done = subprocess.run([sys.executable, "-c", FORK], capture_output=True, text=True, timeout=120)
+    assert done.stdout.strip() == "True", done.stderr
