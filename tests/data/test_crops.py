@@ -73,3 +73,8 @@ def test_the_window_of_a_strip_is_that_of_the_whole():
     whole = Image.fromarray(picture).resize(crop.resized[::-1], Image.Resampling.BICUBIC)
     expected = np.asarray(whole)[crop.top : crop.top + 32, crop.left : crop.left + 32]
     assert np.abs(crop.image(picture).astype(int) - expected).max() <= 1
+
+
+def test_a_mask_of_a_turned_picture_says_so():
+    with pytest.raises(ValueError, match="pictures are turned as their EXIF says, turn it likewise"):
+        Crop.of((50, 70), 32).mask(np.zeros((70, 50), bool))

@@ -82,3 +82,11 @@ def test_a_validation_folder_alone_is_an_evaluation(tree):
         (tree / f"class_{number}").rename(tree / "val" if number == 0 else tree / "val" / f"{number}")
     splits = FolderLayout().splits(str(tree))
     assert (len(splits.train), len(splits.val)) == (0, 12)
+
+
+def test_one_folder_as_both_sides_is_refused(tmp_path, make_picture):
+    (tmp_path / "train").mkdir()
+    make_picture(tmp_path / "train" / "a.png")
+    (tmp_path / "val").symlink_to(tmp_path / "train", target_is_directory=True)
+    with pytest.raises(ValueError, match="are one folder"):
+        FolderLayout().splits(str(tmp_path))

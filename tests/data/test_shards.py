@@ -245,3 +245,9 @@ def test_what_cannot_be_divided_is_an_error(shards):
         module(shards, num_workers=-1)
     with pytest.raises(ValueError, match="subset: expected at least 1"):
         module(shards, subset=0)
+
+
+def test_shards_on_both_sides_are_refused_in_training_alone(shards):
+    with pytest.raises(ValueError, match="shards, val_shards: 4 are in both, such as"):
+        module(shards).setup()
+    module(shards).setup("test")

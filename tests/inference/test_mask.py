@@ -100,3 +100,11 @@ def test_an_ordinary_mask_passes_in_silence():
 def test_masks_that_are_not_accepted(mask, error, message):
     with pytest.raises(error, match=message):
         read_hole(mask, (2, 2))
+
+
+@pytest.mark.parametrize("resize", [False, True])
+def test_a_mask_of_a_turned_picture_is_not_squeezed_into_it(resize):
+    """Sides exchanged: the picture was turned by its EXIF, and its mask was made from the raw pixels."""
+    message = "mask is 96×80 pixels, the image 80×96: pictures are turned as their EXIF says; turn the mask"
+    with pytest.raises(ValueError, match=message):
+        read_hole(np.eye(80, 96, dtype=bool), (96, 80), resize=resize)
