@@ -91,7 +91,8 @@ def compare(
     suite.use_cache(data.val_file_list_hash(), data.size)
     with_network = (Network, AutoencoderCeiling)
     classical = {m.name: _method_facts(m, seed) for m in methods if not isinstance(m, with_network)}
-    store = None if kept is None or not classical else Journal(kept, _facts(card), classical)
+    dirty = str(card["commit"]).endswith("+changes")  # the methods may have changed, too
+    store = None if kept is None or not classical or dirty else Journal(kept, _facts(card), classical)
     measured = {} if store is None or journal.path.is_file() else store.restore(suite)
     rows = _with_progress(methods, data, suite, card, journal, seed, measured)
     if store is not None and measured.keys() != classical.keys():

@@ -82,7 +82,9 @@ class TrainingModule(pl.LightningModule):
         self._random_states: dict[str, Any] | None = None
         self._freeze()
         named = list(model.named_parameters())
-        trained = {name: p for part in self.trainable for name, p in named if is_in(name, part)}
+        trained = {
+            name: p for part in self.trainable for name, p in named if is_in(name, part) and p.requires_grad
+        }
         network = Turn("network", trained, self.objective, optimizer, scheduler, gradient_clip, rate_factors)
         self.turns = [network, *(_adversarys_turn(name, a, gradient_clip) for name, a in present.items())]
 
@@ -90,6 +92,10 @@ class TrainingModule(pl.LightningModule):
         self.model.requires_grad_(False)
         for name in self.trainable:
             self.model.get_submodule(name).requires_grad_(True)
+        for part in self.model.modules():  # what a part itself keeps as it is
+            for name in getattr(part, "frozen", ()):
+                for parameter in part.get_submodule(name).parameters():
+                    parameter.requires_grad_(False)
         self.train(self.training)
 
     def train(self, mode: bool = True) -> TrainingModule:
@@ -110,11 +116,11 @@ class TrainingModule(pl.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """One batch: each turn's objective, each term logged under its own name."""
         outputs = self.outputs(batch)
-        optimizers = self._optimizers()
+        optimizers, step = self._optimizers(), self.global_step  # the network's move counts it up
         take_turns(
             self.turns,
-            self.global_step,
-            lambda turn: self._value(turn, outputs, batch),
+            step,
+            lambda turn: self._value(turn, outputs, batch, step),
             self.manual_backward,
             lambda turn: self._optimise(turn, optimizers[turn.name]),
         )
@@ -131,13 +137,13 @@ class TrainingModule(pl.LightningModule):
         counted, bare = _listed(self.optimizers()), _listed(self.optimizers(use_pl_optimizer=False))
         return {turn.name: o for turn, o in zip(self.turns, [counted[0], *bare[1:]], strict=True)}
 
-    def _value(self, turn: Turn, outputs: Any, batch: Batch) -> Tensor:
+    def _value(self, turn: Turn, outputs: Any, batch: Batch, step: int) -> Tensor:
         """A turn's objective, logged term by term; where one is not finite the batch is kept on the disk."""
-        total, terms = turn.objective(outputs, self.global_step)
+        total, terms = turn.objective(outputs, step)
         try:
             check_finite(terms)
         except NonFiniteLossError as error:
-            error.args = (f"{error}; at step {self.global_step}; the batch is kept in {self._keep(batch)}",)
+            error.args = (f"{error}; at step {step}; the batch is kept in {self._keep(batch)}",)
             raise
         if not total.requires_grad:
             raise ValueError(
@@ -175,9 +181,14 @@ class TrainingModule(pl.LightningModule):
         if datamodule is not None:
             datamodule.images_seen = self.images_seen
 
-    def generator(self) -> torch.Generator:
-        """Of its own for each step and process: a resumed run draws what an uninterrupted one would."""
-        seeds = np.random.SeedSequence([torch.initial_seed(), self.images_seen, self.global_rank])
+    def generator(self, batch_idx: int = 0) -> torch.Generator:
+        """Of its own for each step and process: a resumed run draws what an uninterrupted one would.
+
+        Args:
+            batch_idx: number of the batch in a validation, where no step is made between two.
+        """
+        key = [torch.initial_seed(), self.images_seen, self.global_rank, *([batch_idx] if batch_idx else [])]
+        seeds = np.random.SeedSequence(key)
         return torch.Generator().manual_seed(int(seeds.generate_state(1)[0]))
 
     def _keep(self, batch: Batch) -> Path:

@@ -216,8 +216,9 @@ class SampleSheets(Callback):
         self._batch: Batch | None = None
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """The network before its first step."""
-        self._write(trainer, pl_module)
+        """The network before its first step; one that goes on has its sheets already."""
+        if trainer.global_step == 0:
+            self._write(trainer, pl_module)
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """The network now, its weights still the averaged ones that were validated."""

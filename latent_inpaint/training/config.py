@@ -19,7 +19,6 @@ def register_resolvers() -> None:
     )
     OmegaConf.register_new_resolver("decoder_channels", _decoder_channels, replace=True)
     OmegaConf.register_new_resolver("validation_interval", lambda steps: max(1, steps // 5), replace=True)
-    OmegaConf.register_new_resolver("is_filled", lambda node: bool(node), replace=True)
     OmegaConf.register_new_resolver("share", _share, replace=True)
     OmegaConf.register_new_resolver("down_factor", lambda stages: 2 ** (len(stages) - 1), replace=True)
     OmegaConf.register_new_resolver("condition_channels", _condition_channels, replace=True)

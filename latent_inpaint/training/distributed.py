@@ -118,7 +118,7 @@ class SyncTrainedBatchNorm(LayerSync):
             if isinstance(child, nn.BatchNorm2d) and child.training
         ]
         for path, parent, name, child in self._replaced:
-            fused = dist.get_backend() == "nccl" and not path.startswith("discriminator.")
+            fused = dist.get_backend() == "nccl" and "discriminator" not in path.split(".")
             convert = nn.SyncBatchNorm.convert_sync_batchnorm if fused else _synced
             setattr(parent, name, convert(child))
         return model
@@ -140,6 +140,7 @@ class PlainSyncBatchNorm(nn.BatchNorm2d):
         """Normalise `[B, C, H, W]` by mean and variance over the batches of all processes."""
         if not self.training:
             return super().forward(x)
+        x = x.float()  # under autocast, as nn.BatchNorm2d's own statistics are
         mean = _mean_of_all(x.mean(dim=(0, 2, 3)))
         centred = x - mean[:, None, None]
         variance = _mean_of_all(centred.square().mean(dim=(0, 2, 3)))

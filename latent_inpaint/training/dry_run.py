@@ -151,7 +151,8 @@ def _measure(
 def _step(module: TrainingModule, batch: Batch, meter: StepMeter, dtype: torch.dtype | None) -> int:
     """One step as the trainer makes it, all but the optimizers' own; returns the bytes the graph keeps."""
     kept: list[int] = []
-    outputs = module.outputs(batch)
+    with torch.autocast("cpu", dtype) if dtype else nullcontext():
+        outputs = module.outputs(batch)  # the autoencoder's are made at once
 
     def value(turn: Turn) -> Tensor:
         with torch.autocast("cpu", dtype) if dtype else nullcontext():

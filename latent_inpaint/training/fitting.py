@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,10 +16,10 @@ from pytorch_lightning.callbacks import LearningRateMonitor
 from latent_inpaint.instantiate import instantiate
 from latent_inpaint.models.storage import read_checkpoint
 from latent_inpaint.training.base import TrainingModule
-from latent_inpaint.training.callbacks import StepProgressBar
+from latent_inpaint.training.callbacks import LastCheckpoint, StepProgressBar
 from latent_inpaint.training.checkpoints import LAST_NAME, RECIPE_NAME, AtomicCheckpointIO
 from latent_inpaint.training.csv_log import forget_rows_after
-from latent_inpaint.training.distributed import SyncTrainedBatchNorm, is_first
+from latent_inpaint.training.distributed import SyncTrainedBatchNorm, is_first, n_processes
 from latent_inpaint.training.launch import TERMINATED
 from latent_inpaint.training.signals import StopOnSIGTERM, Terminated
 from latent_inpaint.training.stages import Stage, StageMark
@@ -61,22 +62,23 @@ def fit(
     last = folder / "checkpoints" / LAST_NAME
     again = "the same command" if (folder / RECIPE_NAME).is_file() else f"resume={last}"
     if resume is not None and is_first():
-        forget_rows_after(folder / "metrics.csv", read_checkpoint(resume)["global_step"])
-    trainer = _trainer(cfg, stage, ends, folder, title)
+        batches = cfg.trainer.get("accumulate_grad_batches") or 1  # logs count them
+        forget_rows_after(folder / "metrics.csv", batches * read_checkpoint(resume)["global_step"])
+    trainer = _trainer(cfg, stage, ends, folder, title, len(module.turns))
     try:
         trainer.fit(module, datamodule=datamodule, ckpt_path=resume, weights_only=True)
     except RuntimeError as error:
         if "DataLoader worker" not in str(error):
             raise
         raise RuntimeError(f"{error} {WORKER_HINT}") from error
-    except Terminated:
+    except Terminated as stop:
+        if stop.args == (signal.SIGINT,) and n_processes() == 1:
+            raise Interrupted(f"Stopped at step {trainer.global_step}; {again} goes on") from None
         log.warning("SIGTERM at step %d; %s goes on", trainer.global_step, again)
         raise SystemExit(TERMINATED) from None
-    except SystemExit:  # Lightning's answer to Ctrl-C
+    except SystemExit:  # Lightning's answer to a second Ctrl-C, or one before the first step
         if not trainer.interrupted:
             raise
-        if module.between_steps:
-            trainer.save_checkpoint(last, weights_only=False)
         raise Interrupted(f"Stopped at step {trainer.global_step}; {again} goes on") from None
     if trainer.global_step < stage.last_step:
         log.warning(
@@ -85,7 +87,9 @@ def fit(
     return trainer
 
 
-def _trainer(cfg: DictConfig, stage: Stage, ends: Mapping[str, int], folder: Path, title: str) -> pl.Trainer:
+def _trainer(
+    cfg: DictConfig, stage: Stage, ends: Mapping[str, int], folder: Path, title: str, n_turns: int
+) -> pl.Trainer:
     own = OmegaConf.merge(cfg, {"paths": {"run": str(folder)}, "trainer": {"max_steps": stage.last_step}})
     batches = own.trainer.get("accumulate_grad_batches") or 1
     interval = own.trainer.val_check_interval  # in steps, as everything here; Lightning counts batches
@@ -96,6 +100,10 @@ def _trainer(cfg: DictConfig, stage: Stage, ends: Mapping[str, int], folder: Pat
     if not loggers:  # this one insists on a logger
         callbacks = [callback for callback in callbacks if not isinstance(callback, LearningRateMonitor)]
     last = folder / "checkpoints" / LAST_NAME
+    if not any(isinstance(callback, LastCheckpoint) for callback in callbacks):  # the next stage needs it
+        callbacks.append(LastCheckpoint(str(last.parent), stage.last_step))
+    if own.trainer.get("strategy") is not None:
+        own.trainer.strategy.find_unused_parameters = n_turns > 1  # discriminators train in turns
     return instantiate(
         own.trainer,
         default_root_dir=str(folder),
@@ -120,5 +128,6 @@ def be_quiet() -> None:
         ".*mid-epoch.*",
         ".*in eval mode at the start of training.*",  # frozen parts are meant to be
         ".*LeafSpec.*",
+        ".*not created with WeightAveraging.*",  # at the beginning of a stage
     ):
         warnings.filterwarnings("ignore", message=message)

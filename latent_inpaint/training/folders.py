@@ -46,7 +46,8 @@ def run_folder(cfg: DictConfig, resume: Path | None) -> Path:
 def begun_folder(cfg: DictConfig, since: float) -> Path | None:
     """The folder that a run of `cfg` works in, begun at `since` (of `time.time`); None before it made one."""
     if cfg.resume not in (None, AUTO):
-        return checkpoint_of(cfg.resume).resolve().parent.parent
+        run = checkpoint_of(cfg.resume).resolve().parent.parent
+        return None if (run / "metrics.json").is_file() else run  # what was finished has not failed
     named = _named_folder(cfg)
     begun = [
         path

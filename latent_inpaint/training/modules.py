@@ -13,11 +13,13 @@ from latent_inpaint.losses.base import LossTerm
 from latent_inpaint.metrics.image import batch_metrics
 from latent_inpaint.models import Autoencoder, LatentInpainter, composite
 from latent_inpaint.models.autoencoders.block_transform import start_from_pictures, starts_from_pictures
+from latent_inpaint.models.seeds import generator_for
 from latent_inpaint.training.base import TrainingModule
 from latent_inpaint.training.disturbances import LatentNoise
 from latent_inpaint.training.outputs import InpaintingOutputs, Reconstruction
 from latent_inpaint.training.turns import OptimizerFactory, SchedulerFactory
 
+EVALUATION_SEED = 0
 START_PICTURES = 512
 """Training crops that a model which starts from pictures sees first: 128k blocks of 8×8 in crops of 128²."""
 
@@ -33,14 +35,18 @@ class InpaintingTraining(TrainingModule):
 
     def outputs(self, batch: Batch) -> InpaintingOutputs:
         """Lazy outputs of the batch."""
-        return InpaintingOutputs(self.model, batch.image, batch.mask, self.generator())
+        return self._outputs(batch, 0)
+
+    def _outputs(self, batch: Batch, batch_idx: int) -> InpaintingOutputs:
+        return InpaintingOutputs(self.model, batch.image, batch.mask, self.generator(batch_idx))
 
     def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Log SSIM, PSNR and L1 in the hole on held-out pictures, and the terms; return the composites."""
-        outputs = self.outputs(batch)
+        outputs = self._outputs(batch, batch_idx)
         _, terms = self.objective(outputs)
-        if self.model.multiple:
-            filled = composite(batch.image, batch.mask, self.model(*batch[:2], outputs.generator))
+        if self.model.multiple:  # drawn as the evaluation draws: by the picture's name
+            drawn: Any = [generator_for(EVALUATION_SEED, name) for name in batch.name]
+            filled = composite(batch.image, batch.mask, self.model(batch.image, batch.mask, drawn))
         else:
             filled = outputs.composite
         self.log_validation(terms | batch_metrics(filled, batch.image, batch.mask), batch.image.shape[0])

@@ -113,9 +113,11 @@ def train_autoencoder(
         )
     if "val/psnr" not in trainer.callback_metrics:  # too few steps, or resumed after the last one
         trainer.validate(module, datamodule=datamodule, verbose=False)
-    psnr = float(trainer.callback_metrics["val/psnr"])
-    log.info("Stage 1: reconstruction of held-out pictures: %.2f dB", psnr)
-    share(lambda: save_model(module.model, folder / "model", card | {"val_psnr_db": psnr}))
+    psnr = trainer.callback_metrics.get("val/psnr")
+    if psnr is not None:  # limit_val_batches=0
+        log.info("Stage 1: reconstruction of held-out pictures: %.2f dB", psnr)
+        card = card | {"val_psnr_db": float(psnr)}
+    share(lambda: save_model(module.model, folder / "model", card))
 
 
 def build_autoencoder_module(cfg: DictConfig, model: nn.Module) -> TrainingModule:
@@ -138,7 +140,7 @@ def _prepare(folder: Path, recipe: Mapping[str, Any]) -> Path | None:
     return last if last.is_file() else None
 
 
-def install_autoencoder(model: LatentInpainter, source: Path) -> None:
+def install_autoencoder(model: LatentInpainter, source: str | Path) -> None:
     """Put pretrained weights into a network's encoder(s) and decoder.
 
     A fourth input channel (the mask as alpha) gets zeros: at first the network sees what the autoencoder saw.

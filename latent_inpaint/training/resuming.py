@@ -94,6 +94,9 @@ def check_same_training(cfg: DictConfig, run: Path) -> None:
         return
     own = OmegaConf.load(run / CONFIG_NAME)
     assert isinstance(own, DictConfig)
+    if cfg.trainer.max_steps < own.trainer.max_steps:
+        had = f"{own.trainer.max_steps} in {run.name}"
+        raise ValueError(f"resume: trainer.max_steps may only grow, got {cfg.trainer.max_steps}, {had}")
     before, now = _recipe(own), _recipe(cfg)
     for key in sorted(before.keys() | now.keys()):
         old, new = before.get(key), now.get(key)

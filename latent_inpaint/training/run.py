@@ -50,6 +50,8 @@ def train(cfg: DictConfig, evaluate: Callable[[Any, Path], None] | None = None) 
         if datamodule.summary()["val_crops"] < n_processes():  # one without any would wait for ever
             raise ValueError(f"data: too few validation pictures for {n_processes()} processes")
         resume = share(lambda: checkpoint_to_resume(cfg))
+        if resume is not None and cfg.training is not None:
+            stage_to_resume(planned_stages(cfg), resume)  # refused before anything is written
         run = share(lambda: run_folder(cfg, resume))
         log.info("Results go to %s", run)
         if cfg.training is None:
@@ -73,7 +75,7 @@ def train_inpainting(cfg: DictConfig, datamodule: Any, run: Path, resume: Path |
             raise ValueError(f"training.optimizer: {error}") from error
     start = stages[0] if resume is None else stage_to_resume(stages, resume)
     model = build_model(cfg, datamodule, resume)
-    if cfg.init_from is not None:
+    if cfg.init_from is not None and resume is None:
         initialise_from(model, cfg.init_from)
     last = run / "checkpoints" / LAST_NAME
     ends = {stage.name: stage.last_step for stage in stages}
@@ -86,7 +88,9 @@ def train_inpainting(cfg: DictConfig, datamodule: Any, run: Path, resume: Path |
         if stage is not start:
             share(partial(hand_over, last, module, stage))
             resume = last
-        fit(cfg, stage, ends, module, datamodule, run, f"Stage {number}: {stage.name}", resume)
+        trainer = fit(cfg, stage, ends, module, datamodule, run, f"Stage {number}: {stage.name}", resume)
+        if trainer.global_step < stage.last_step:
+            break  # max_time, early stopping: a resumed run goes on in this stage
     if is_first():
         if last.is_file():  # a run that is resumed after its last step does not hold the averaged weights
             load_weights(model, network_weights(last), str(last))
@@ -96,7 +100,10 @@ def train_inpainting(cfg: DictConfig, datamodule: Any, run: Path, resume: Path |
 def build_model(cfg: DictConfig, datamodule: Any, resume: Path | None) -> LatentInpainter:
     """The network with the pretrained autoencoder in it; a resumed run's weights come from its checkpoint."""
     folder = None
-    if resume is None and cfg.autoencoder.training is not None:
+    if resume is None and cfg.init_from is not None and _brings_autoencoder(cfg):
+        log.info("init_from=%s: it brings an autoencoder, stage 1 is not needed", cfg.init_from)
+        folder = cfg.init_from
+    elif resume is None and cfg.autoencoder.training is not None:
         folder = autoencoder_folder(
             cfg.autoencoder.checkpoint,
             autoencoder_recipe(cfg, datamodule),
@@ -110,6 +117,14 @@ def build_model(cfg: DictConfig, datamodule: Any, resume: Path | None) -> Latent
     if folder is not None:
         install_autoencoder(model, folder)
     return model
+
+
+def _brings_autoencoder(cfg: DictConfig) -> bool:
+    """Whether `init_from` has all weights of the configured encoder and decoder."""
+    weights = network_weights(cfg.init_from)
+    parts = instantiate(cfg.model.network).state_dict().items()
+    own = {name: w.shape for name, w in parts if name.startswith(("encoder.", "decoder."))}
+    return all(name in weights and weights[name].shape == shape for name, shape in own.items())
 
 
 def run_card(cfg: DictConfig) -> dict[str, Any]:

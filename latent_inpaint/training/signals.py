@@ -27,29 +27,30 @@ class StopOnSIGTERM(Checkpoint):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._received = False
+        self._received: int | None = None
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Listen. (Lightning puts the earlier handlers back when it is done.)"""
-        signal.signal(signal.SIGTERM, self._receive)
-        if trainer.world_size > 1:
-            signal.signal(signal.SIGINT, self._receive)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._receive)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        self._received = True
+        if number == signal.SIGINT and self._received:  # a second Ctrl-C does not wait for the step
+            raise KeyboardInterrupt
+        self._received = number
 
     def _stops(self, trainer: pl.Trainer) -> bool:
         if trainer.world_size == 1:
-            return self._received
-        return trainer.strategy.reduce_boolean_decision(self._received, all=False)
+            return self._received is not None
+        return trainer.strategy.reduce_boolean_decision(self._received is not None, all=False)
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, *_: Any) -> None:
         """Write and stop at a whole step, if the signal has come to any process."""
         if pl_module.between_steps and self._stops(trainer):
             trainer.save_checkpoint(self.path, weights_only=False)
-            raise Terminated
+            raise Terminated(self._received)
 
     def on_validation_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
         """Stop. Several processes, whose numbers of batches may differ here, go on to the next step."""
         if self._received and trainer.world_size == 1:
-            raise Terminated
+            raise Terminated(self._received)

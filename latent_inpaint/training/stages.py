@@ -112,7 +112,8 @@ def stage_to_resume(stages: Sequence[Stage], checkpoint: Path) -> Stage:
             break
         if there[name] != end:
             raise ValueError(
-                f"resume={checkpoint}: its stage {name} ended at step {there[name]}, here at {end}"
+                f"resume={checkpoint}: its stage {name} ended at step {there[name]}, here at {end}: that "
+                f"would be another training (stages.{name}.max_steps); begin a new run with init_from=RUN"
             )
     return next(stage for stage in stages if stage.name == state[STAGE])
 

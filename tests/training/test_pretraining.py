@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from latent_inpaint.models import Autoencoder, Decoder, Encoder, save_model
+from latent_inpaint.models import Autoencoder, Decoder, Encoder, load_model, save_model
 from latent_inpaint.training.checkpoints import AtomicCheckpointIO
 from latent_inpaint.training.pretraining import autoencoder_folder, fingerprint
+from latent_inpaint.training.run import train
 
 ROOT = Path(__file__).parents[2]
 
@@ -94,3 +95,21 @@ def test_an_error_ends_with_a_message_and_a_status(tmp_path):
     done = subprocess.run(command[:2], capture_output=True, text=True, timeout=300)
     assert done.returncode == 1
     assert "give experiment=NAME, one of autoencoder, baseline" in done.stderr
+
+
+def test_init_from_spares_the_stage_that_it_brings(compose, monkeypatch, caplog):
+    first = train(compose("latent_control", "autoencoder.max_steps=3"))
+    monkeypatch.setattr(
+        "latent_inpaint.training.run.autoencoder_folder", lambda *_: pytest.fail("stage 1 ran")
+    )
+    with caplog.at_level("INFO"):
+        second = train(
+            compose("baseline", f"init_from={first}", "training.trainable=[refiner]", "run_name=two")
+        )
+    assert "it brings an autoencoder, stage 1 is not needed" in caplog.text
+    one, two = (load_model(run / "model") for run in (first, second))
+    for name, tensor in one.encoder.state_dict().items():
+        assert torch.equal(two.encoder.state_dict()[name], tensor), name
+    assert torch.equal(two.guide.encoder.stem.conv.weight[:, :3], one.encoder.stem.conv.weight)
+    with pytest.raises(pytest.fail.Exception, match="stage 1 ran"):
+        train(compose("latent_control", f"init_from={first}", "model.ngf=4", "run_name=wider"))

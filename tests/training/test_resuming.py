@@ -74,3 +74,13 @@ def test_what_is_not_there_is_said(tmp_path, compose):
         resumed_config(compose("latent_control", f"resume={tmp_path}"), [])
     save_config(compose("latent_control"), tmp_path)
     assert resumed_config(compose("latent_control", f"resume={tmp_path}"), []).seed == 0
+
+
+def test_fewer_steps_are_refused_and_a_finished_run_stays_as_it_is(compose, run):
+    written = (run / "config.yaml").read_text()
+    with pytest.raises(ValueError, match=r"trainer\.max_steps may only grow, got 1, 2 in run"):
+        train(resumed(compose, run, "trainer.max_steps=1"))
+    assert (run / "config.yaml").read_text() == written
+    sheets = {path: path.stat().st_mtime_ns for path in (run / "samples").glob("step_*.png")}
+    train(resumed(compose, run, "trainer.max_steps=3"))
+    assert sheets and all(path.stat().st_mtime_ns == time for path, time in sheets.items())

@@ -30,6 +30,8 @@ class ControlNetDenoiser(Denoiser):
         ValueError: the base is conditional, or condition_channels below 1.
     """
 
+    frozen = ("base",)
+
     def __init__(self, base: UNetDenoiser, condition_channels: int) -> None:
         super().__init__(base.channels, condition_channels)
         if base.condition_channels:

@@ -62,6 +62,7 @@ class GenerativeRefiner(Refiner):
         self.sampler, self.steps, self.guidance = sampler, steps, guidance
         self.dropped, self.clean_known, self.non_negative = dropped, clean_known, non_negative
         self.mean = None if mean is None else mean.requires_grad_(False).eval()
+        self.frozen = () if mean is None else ("mean",)
         self.statistics = LatentStatistics(denoiser.channels, n_batches)
         self.condition_statistics = LatentStatistics(denoiser.channels, n_batches)
 
