@@ -101,7 +101,9 @@ def check_same_training(cfg: DictConfig, run: Path) -> None:
     for key in sorted(before.keys() | now.keys()):
         old, new = before.get(key), now.get(key)
         if old != new and not _may_change(key):
-            hint = " (it follows from trainer.max_steps)" if _follows(own, cfg) else ""
+            longer = OmegaConf.merge(own, {"trainer": {"max_steps": cfg.trainer.max_steps}})
+            assert isinstance(longer, DictConfig)
+            hint = " (it follows from trainer.max_steps)" if _recipe(longer).get(key) == new else ""
             raise ValueError(
                 f"resume: {key} is {old!r} in {run.name} and {new!r} here{hint}: that would be another "
                 "training; leave it as it is, or begin a new run with init_from=RUN"
@@ -142,7 +144,3 @@ def _flatten(key: str, value: Any, into: dict[str, Any]) -> None:
 
 def _may_change(key: str) -> bool:
     return key in MAY_CHANGE or (key.startswith("stages.") and key.endswith(".max_steps"))
-
-
-def _follows(own: DictConfig, cfg: DictConfig) -> bool:
-    return own.trainer.max_steps != cfg.trainer.max_steps

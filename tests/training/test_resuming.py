@@ -31,7 +31,7 @@ def test_a_run_alone_goes_on_by_its_own_configuration(compose, run, monkeypatch)
     ("override", "message"),
     [
         ("losses.latent_l1.weight=5", r"resume: losses\.latent_l1\.weight is 2 in run and 5 here"),
-        ("training.optimizer.lr=0.1", r"training\.optimizer\.lr is 0\.003 in run and 0\.1 here"),
+        ("training.optimizer.lr=0.1", r"training\.optimizer\.lr is 0\.003 in run and 0\.1 here: that"),
         ("seed=3", "resume: .*seed is 0 in run and 3 here"),
         ("+training.scheduler.T_max=5", r"training\.scheduler"),
         ("losses=[pixel_l1]", r"losses\.latent_l1"),
