@@ -71,6 +71,8 @@ def fit(
         if "DataLoader worker" not in str(error):
             raise
         raise RuntimeError(f"{error} {WORKER_HINT}") from error
+    except ConnectionError as error:  # it died while it handed a batch over
+        raise RuntimeError(f"DataLoader worker exited unexpectedly: {error} {WORKER_HINT}") from error
     except Terminated as stop:
         if stop.args == (signal.SIGINT,) and n_processes() == 1:
             raise Interrupted(f"Stopped at step {trainer.global_step}; {again} goes on") from None
