@@ -9,7 +9,7 @@ export NO_ALBUMENTATIONS_UPDATE := 1
 
 help:
 	@echo "make train      set up, then pretrain the autoencoder and train latent_control on sample photographs"
-	@echo "make test       set up, then the test suite (11 minutes on two cores)"
+	@echo "make test       set up, then the test suite (under 8 minutes on two quiet cores)"
 	@echo "make test-slow  the tests that take longer"
 	@echo "make test-lowest  the test suite with the lowest versions that setup.cfg allows, in an environment of its own"
 	@echo "make evaluate   table and report: on Places2 if PLACES2_DIR is set, else on the sample photographs"
