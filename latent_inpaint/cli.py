@@ -5,17 +5,20 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import re
 import sys
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
+from typing import NoReturn
 
 from latent_inpaint import __version__
 from latent_inpaint.commands import arguments as of
 from latent_inpaint.commands import data, masks, serve, summarize
 from latent_inpaint.commands.inputs import check_inputs
 from latent_inpaint.exits import one_line, run_command
+from latent_inpaint.near import near
 
 EXAMPLES = """examples:
   latent-inpaint predict --image photo.jpg --mask mask.png --output out.png
@@ -75,8 +78,29 @@ def _with_network(options: argparse.Namespace) -> int:
     return int(getattr(commands, options.command)(options))
 
 
+class _Parser(argparse.ArgumentParser):
+    """One line for what was mistyped, with what is near; the usage is `--help`'s."""
+
+    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def, override]
+        options, rest = super().parse_known_args(args, namespace)
+        if rest:
+            word = rest[0].split("=")[0]
+            there = [name for name in self._option_string_actions if name.startswith("--")]
+            is_option = word.startswith("-")
+            self.error(
+                f"there is no option {word}{near(word, there)}" if is_option else f"unexpected: {word!r}"
+            )
+        return options, rest
+
+    def error(self, message: str) -> NoReturn:
+        if wrong := re.search(r"invalid choice: '(.*)' \(choose from (.*)\)", message):
+            there = re.findall(r"[\w-]+", wrong[2])
+            message = f"there is no {wrong[1]!r}{near(wrong[1], there)}; all: {', '.join(there)}"
+        self.exit(2, f"{self.prog}: error: {message} (--help shows all)\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="latent-inpaint",
         description="Inpainting in latent space: fill the hole of a picture; train, and measure.",
         epilog=EXAMPLES,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -27,7 +27,7 @@ from latent_inpaint.training.pretraining import (
     install_autoencoder,
     train_autoencoder,
 )
-from latent_inpaint.training.stages import hand_over, planned_stages, stage_to_resume
+from latent_inpaint.training.stages import Stage, hand_over, planned_stages, stage_to_resume
 
 log = logging.getLogger(__name__)
 
@@ -50,44 +50,54 @@ def train(cfg: DictConfig, evaluate: Callable[[Any, Path], None] | None = None) 
         if datamodule.summary()["val_crops"] < n_processes():  # one without any would wait for ever
             raise ValueError(f"data: too few validation pictures for {n_processes()} processes")
         resume = share(lambda: checkpoint_to_resume(cfg))
-        if resume is not None and cfg.training is not None:
-            stage_to_resume(planned_stages(cfg), resume)  # refused before anything is written
+        stages = planned_stages(cfg) if cfg.training is not None else []
+        if resume is None:
+            check_stages(stages, cfg)  # before anything is written
+        elif stages:
+            stages = stages[stages.index(stage_to_resume(stages, resume)) :]
         run = share(lambda: run_folder(cfg, resume))
         log.info("Results go to %s", run)
-        if cfg.training is None:
-            train_autoencoder(cfg, datamodule, run, resume, run_card(cfg))
+        if stages:
+            train_inpainting(cfg, stages, datamodule, run, resume)
         else:
-            train_inpainting(cfg, datamodule, run, resume)
+            train_autoencoder(cfg, datamodule, run, resume, run_card(cfg))
     if first and cfg.training is not None and evaluate is not None:
         evaluate(datamodule, run)
     log.info("Results: %s (pictures: %s)", run, run / "samples" / "progress.png")
     return run
 
 
-def train_inpainting(cfg: DictConfig, datamodule: Any, run: Path, resume: Path | None) -> None:
-    """The stages after the autoencoder's, which runs where its weights are missing, in one folder."""
-    stages = planned_stages(cfg)
-    for stage in stages:  # before anything is trained: what is wrong shows now
+def check_stages(stages: Sequence[Stage], cfg: DictConfig) -> None:
+    """Build the module of each stage once, so that what is wrong shows now.
+
+    Raises:
+        ValueError: names the key of a term or an optimizer that cannot be.
+    """
+    for stage in stages:
         module = stage.build(instantiate(cfg.model.network))
         try:
             module.configure_optimizers()
         except TypeError as error:
             raise ValueError(f"training.optimizer: {error}") from error
-    start = stages[0] if resume is None else stage_to_resume(stages, resume)
+
+
+def train_inpainting(
+    cfg: DictConfig, stages: Sequence[Stage], datamodule: Any, run: Path, resume: Path | None
+) -> None:
+    """The given stages, the first of which is the one to resume, after the autoencoder's."""
     model = build_model(cfg, datamodule, resume)
     if cfg.init_from is not None and resume is None:
         initialise_from(model, cfg.init_from)
     last = run / "checkpoints" / LAST_NAME
-    ends = {stage.name: stage.last_step for stage in stages}
-    for number, stage in enumerate(stages, 2):
-        if stage.last_step <= start.first_step:
-            continue  # it was done before the run was interrupted
-        if resume is not None and read_checkpoint(resume)["global_step"] >= stages[-1].last_step:
-            log.info("%s is finished: there is nothing to train (trainer.max_steps goes on)", run)
+    ends = {stage.name: stage.last_step for stage in planned_stages(cfg)}
+    if resume is not None and read_checkpoint(resume)["global_step"] >= stages[-1].last_step:
+        log.info("%s is finished: there is nothing to train (trainer.max_steps goes on)", run)
+    for stage in stages:
         module = stage.build(model)
-        if stage is not start:
+        if stage is not stages[0]:
             share(partial(hand_over, last, module, stage))
             resume = last
+        number = 2 + list(ends).index(stage.name)
         trainer = fit(cfg, stage, ends, module, datamodule, run, f"Stage {number}: {stage.name}", resume)
         if trainer.global_step < stage.last_step:
             break  # max_time, early stopping: a resumed run goes on in this stage

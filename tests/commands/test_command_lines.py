@@ -41,6 +41,20 @@ def train(*arguments, cwd):
             [LATENT, "model=contrl"],
             "model: there is no 'contrl' (did you mean control?); all: alpha",
         ),
+        (
+            [LATENT, "losses=[latent_l1,lpll]"],
+            "losses: there is no 'lpll' (did you mean lpl?); all: latent_l1,",
+        ),
+        (["-m", "+experiment=latent,latnt"], "experiment: there is no 'latnt' (did you mean latent?); all: "),
+        (["-m", LATENT, "losses=[lpl],[lpl,lpll]"], "losses: there is no 'lpll' (did you mean lpl?)"),
+        (["-m", LATENT, "refiner=choice(ffc,flo)"], "refiner: there is no 'flo' (did you mean flow?)"),
+        ([LATENT, "seed=1,2"], "seed=1,2: a list is written seed=[1,2]; a sweep over the values needs -m"),
+        (["--experiment", "latent"], "--experiment: no such option; settings are written KEY=VALUE, such as"),
+        ([LATENT, "data.size"], "data.size: settings are written KEY=VALUE"),
+        ([LATENT, "~losess"], "there is no key losess (did you mean losses?)"),
+        ([LATENT, "+refinerr=flow"], "there is no key refinerr (did you mean refiner"),
+        ([LATENT, "+model.foo=3"], "there is no key model.foo"),
+        (["+data=sample", LATENT], "data has a choice already; write data=sample to change it"),
         ([LATENT, "trainer.max_steps=[3"], "no viable alternative at input '[3'"),
     ],
 )
@@ -56,6 +70,7 @@ def test_a_mistyped_override_names_the_near_ones(overrides, message):
     [
         [LATENT, "trainer.max_steps=3", "+losses.x._target_=my.Loss", "~seed"],
         ["-m", LATENT, "seed=0,1", "data=sample"],
+        ["-m", LATENT, "seed=range(0,3)", "refiner=glob(f*)"],
         [LATENT, "--cfg", "job", "--resolve"],
         ["--help", "nonsense=1"],
     ],
