@@ -130,8 +130,8 @@ def _parser() -> argparse.ArgumentParser:
 
     add("predict", "fill the holes of a picture, or of a folder of pictures", of.add_predict)
     add("refine", "predict, and optimise large holes at growing scales (slow)", of.add_refine)
-    page = "a page in the browser: paint the hole, see the result (this machine only)"
-    add("serve", page, of.add_serve, serve.run, aliases=["web"])
+    service = "a service over HTTP, with a page in the browser: paint the hole, see the result"
+    add("serve", service, of.add_serve, serve.run, aliases=["web"])
     for name, summary in IN_HYDRAS_GRAMMAR.items():
         commands.add_parser(name, help=summary, add_help=False)
     add("summarize", "one table over all runs under a folder", summarize.fill, summarize.run)

@@ -65,8 +65,29 @@ def add_serve(command: argparse.ArgumentParser) -> None:
         "--model", action="append", help="a network to choose; several: give it again; default: the package's"
     )
     _add_place(command)
-    command.add_argument("--host", default="127.0.0.1", help="an address of the loopback (127.0.0.1)")
+    command.add_argument("--host", default="127.0.0.1", help="where to listen (127.0.0.1: this machine only)")
     command.add_argument("--port", type=int, default=7860, help="7860; 0 takes a free one")
+    command.add_argument(
+        "--token-file",
+        type=_path,
+        metavar="FILE",
+        help="holds the token that clients must bring; or the variable LATENT_INPAINT_TOKEN",
+    )
+    command.add_argument(
+        "--allow-host", action="append", metavar="NAME", help="another name it is asked for by: a proxy's"
+    )
+    command.add_argument(
+        "--keep", type=int, default=1, metavar="N", help="networks in memory at one time (1)"
+    )
+    limits = command.add_argument_group("limits")
+    limits.add_argument("--queue", type=int, default=8, metavar="N", help="jobs that wait (8); then 429")
+    limits.add_argument("--workers", type=int, default=1, metavar="N", help="jobs that run at one time (1)")
+    limits.add_argument("--max-upload", type=int, default=100, metavar="MIB", help="of a request (100)")
+    limits.add_argument("--max-megapixels", type=float, default=67, metavar="N", help="of a picture (67)")
+    limits.add_argument("--max-seconds", type=float, default=600, metavar="S", help="of a job (600)")
+    limits.add_argument(
+        "--memory-budget", metavar="SIZE", help="such as 1.5GiB; default: 80%% of what is free"
+    )
 
 
 def add_model(command: argparse.ArgumentParser) -> None:

@@ -1,23 +1,51 @@
-"""The command `serve`: the page in the browser."""
+"""The command `serve`: HTTP, and a page in the browser."""
 
 from __future__ import annotations
 
+import os
 from argparse import Namespace
 from pathlib import Path
+from typing import Any
 
 from latent_inpaint.commands.inputs import check_inputs
 
 
 def run(options: Namespace) -> None:
-    """Serve the page until Ctrl-C."""
+    """Serve until SIGTERM or Ctrl-C."""
     check_inputs(options)
-    from latent_inpaint.web.server import check_available, serve
+    from latent_inpaint.service.limits import Limits
+    from latent_inpaint.service.server import TOKEN_VARIABLE, check_available, serve
 
-    check_available(options.host, options.port)
+    token = os.environ.get(TOKEN_VARIABLE) or None
+    if options.token_file is not None:
+        token = options.token_file.read_text().strip()
+    check_available(options.host, options.port, token)
+    limits = Limits(
+        upload_mib=options.max_upload,
+        pixels=round(options.max_megapixels * 1e6),
+        queue=options.queue,
+        workers=options.workers,
+        seconds=options.max_seconds,
+        memory_budget=options.memory_budget,
+    )
     from latent_inpaint.inference.pipeline import load
 
-    models = {}
+    def load_one(source: Any) -> Any:
+        return load(source, options.device, options.precision)
+
+    sources: dict[str, str | None] = {}
     for source in options.model or [None]:
-        name = "the default network" if source is None else Path(source).name or source
-        models[source if name in models else name] = load(source, options.device, options.precision)
-    serve(models, options.host, options.port)
+        name = "default" if source is None else Path(source).stem or source
+        sources[source if name in sources else name] = source
+        if source is not None and not Path(source).expanduser().exists():
+            load_one(source)  # says what there is instead
+    serve(
+        sources,
+        load_one,
+        options.host,
+        options.port,
+        token,
+        options.allow_host or (),
+        limits,
+        options.keep,
+    )

@@ -10,12 +10,12 @@ from __future__ import annotations
 import os
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from PIL import Image
 
 from latent_inpaint.files import replacing
-from latent_inpaint.pictures.opening import decoded
+from latent_inpaint.pictures.opening import decoded, name_of
 from latent_inpaint.pictures.plain import PictureWarning, plain_mode
 
 SAVE_OPTIONS: dict[str, dict[str, Any]] = {
@@ -38,7 +38,7 @@ _MODES = {
 _LARGEST_SIDES = {"WEBP": 16_383, "JPEG": 65_500}
 
 
-def read_picture(path: str | Path) -> Image.Image:
+def read_picture(path: str | Path | BinaryIO) -> Image.Image:
     """The picture of a file, upright, as L, LA, RGB, RGBA or I;16, with its ICC profile and EXIF in `info`.
 
     Raises:
@@ -46,10 +46,10 @@ def read_picture(path: str | Path) -> Image.Image:
         ValueError: no picture, a damaged one, one of a kind that would not come out right, or one of more
             than `latent_inpaint.pictures.opening.MAX_PIXELS` pixels.
     """
-    return plain_mode(decoded(path), str(path))
+    return plain_mode(decoded(path), name_of(path))
 
 
-def read_mask(path: str | Path) -> Image.Image:
+def read_mask(path: str | Path | BinaryIO) -> Image.Image:
     """The mask of a file, upright; `latent_inpaint.inference.mask.read_hole` makes a hole of it.
 
     Raises:
@@ -72,12 +72,17 @@ def write_picture(image: Image.Image, path: str | Path) -> None:
     if path.suffix.lower() in LOSSY:
         endings = " ".join(ending for ending in SAVE_OPTIONS if ending not in LOSSY)
         warnings.warn(f"{path}: JPEG changes known pixels too; lossless are {endings}", PictureWarning, 2)
-    options = SAVE_OPTIONS[path.suffix.lower()]
+    with replacing(path) as file:
+        encode_picture(image, file, path.suffix)
+
+
+def encode_picture(image: Image.Image, file: Any, ending: str) -> None:
+    """Write `image`, which the format can hold, into an open binary file; see `write_picture`."""
+    options = SAVE_OPTIONS[ending.lower()]
     if options["format"] == "WEBP" and image.mode in ("L", "LA"):
         image = image.convert("RGB" if image.mode == "L" else "RGBA")
     extras = {key: image.info[key] for key in ("icc_profile", "exif") if image.info.get(key)} | _dpi(image)
-    with replacing(path) as file:
-        image.save(file, **options, **extras)
+    image.save(file, **options, **extras)
 
 
 def _dpi(image: Image.Image) -> dict[str, tuple[float, ...]]:
@@ -100,6 +105,16 @@ def check_output(path: str | Path, mode: str, size: tuple[int, int]) -> None:
     path = Path(path)
     if path.is_dir():
         raise ValueError(f"{path}: is a folder, expected a file to write")
+    check_format(path, mode, size)
+    check_folder(path.parent)
+
+
+def check_format(path: Path, mode: str, size: tuple[int, int]) -> None:
+    """As `check_output`, of the format alone.
+
+    Raises:
+        ValueError: an unknown ending, or a format that cannot hold the picture.
+    """
     if path.suffix.lower() not in SAVE_OPTIONS:
         raise ValueError(f"{path}: the ending must be one of {', '.join(SAVE_OPTIONS)}, got {path.suffix!r}")
     form = SAVE_OPTIONS[path.suffix.lower()]["format"]
@@ -112,7 +127,6 @@ def check_output(path: str | Path, mode: str, size: tuple[int, int]) -> None:
             f"{path}: {form} holds at most {_LARGEST_SIDES[form]} pixels a side, got {size[0]}×{size[1]}; "
             "write .png or .tif"
         )
-    check_folder(path.parent)
 
 
 def check_folder(folder: Path) -> None:

@@ -26,14 +26,14 @@ def open_picture(source: str | PathLike | BinaryIO, formats: tuple[str, ...] = F
     """An image that is not decoded yet; decoding may still fail.
 
     Args:
-        source: path, or open binary file.
+        source: path, or open binary file, whose attribute `name` names it in messages.
         formats: of `FORMATS`, those that are taken.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: no picture of these formats, or one of more than `MAX_PIXELS` pixels; names the file.
     """
-    name = fspath(source) if isinstance(source, (str, PathLike)) else "picture"
+    name = name_of(source)
     if isinstance(source, (str, PathLike)):
         _check_file(Path(source))
     try:
@@ -54,32 +54,38 @@ def open_picture(source: str | PathLike | BinaryIO, formats: tuple[str, ...] = F
     return image
 
 
-def decoded(path: str | Path) -> Image.Image:
-    """The picture of a file, decoded and upright, of any mode; warns of what Pillow changes.
+def decoded(path: str | PathLike | BinaryIO) -> Image.Image:
+    """The picture of a file, see `open_picture`, decoded and upright; warns of what Pillow changes.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: see `open_picture`; or a damaged picture, or one of a kind that would not come out right.
     """
+    name = name_of(path)
     with open_picture(path) as image:
-        with _named_if_damaged(path):
+        with _named_if_damaged(name):
             n_frames = getattr(image, "n_frames", 1)
-        notes = [*tiff_notes(image, str(path)), *depth_notes(image)]
+        notes = [*tiff_notes(image, name), *depth_notes(image)]
         is_grey = raw_modes(image) == ["LA;16B"]  # Pillow makes RGBA of it
         is_inverted = is_white_zero(image)
-        with _named_if_damaged(path):
+        with _named_if_damaged(name):
             picture = upright(image)
             picture.load()
     if n_frames > 1:
         notes.append(f"only the first of {n_frames} frames is used")
     for note in notes:
-        warnings.warn(f"{path}: {note}", PictureWarning, 3)
+        warnings.warn(f"{name}: {note}", PictureWarning, 3)
     picture.info.pop("compression", None)  # Pillow would write with it, be it lossy
     if is_inverted:
         inverted = Image.fromarray(65535 - np.asarray(picture))
         inverted.info = dict(picture.info)
         return inverted
     return picture.convert("LA") if is_grey else picture
+
+
+def name_of(source: str | PathLike | BinaryIO) -> str:
+    """What messages call a picture."""
+    return fspath(source) if isinstance(source, (str, PathLike)) else str(getattr(source, "name", "picture"))
 
 
 def _check_file(path: Path) -> None:

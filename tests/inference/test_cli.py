@@ -216,22 +216,25 @@ def test_refining_is_a_flag_and_a_command(folder, monkeypatch, capsys):
 
 
 def test_the_page_without_its_library_is_one_line(monkeypatch, capsys):
-    monkeypatch.setattr("latent_inpaint.web.server.find_spec", lambda name: None)
+    monkeypatch.setattr("latent_inpaint.service.server.find_spec", lambda name: None)
     assert main(["web"]) == 1
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and 'pip install "latent-inpaint[serve]"' in error
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.0.7", "::", "example.org", ""])
-def test_the_page_is_for_this_machine_only(host, monkeypatch, capsys):
-    monkeypatch.setattr("latent_inpaint.web.server.find_spec", lambda name: True)
-    assert main(["web", f"--host={host}"]) == 1
-    assert "host must be an address of the loopback such as 127.0.0.1" in capsys.readouterr().err
+def test_other_machines_need_a_token(host, monkeypatch, capsys):
+    monkeypatch.setattr("latent_inpaint.service.server.find_spec", lambda name: True)
+    assert main(["serve", f"--host={host}"]) == 1
+    assert "can be reached from other machines: set LATENT_INPAINT_TOKEN" in capsys.readouterr().err
+    monkeypatch.setenv("LATENT_INPAINT_TOKEN", "short")
+    assert main(["serve", f"--host={host}"]) == 1
+    assert "at least 16 characters" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("port", [-1, 65536])
 def test_a_port_that_is_none(port, monkeypatch, capsys):
-    monkeypatch.setattr("latent_inpaint.web.server.find_spec", lambda name: True)
+    monkeypatch.setattr("latent_inpaint.service.server.find_spec", lambda name: True)
     assert main(["web", f"--port={port}"]) == 1
     assert f"port must lie in [0, 65535], got {port}" in capsys.readouterr().err
 
@@ -244,7 +247,7 @@ def test_a_terminal_of_ascii_is_no_reason_to_fail(folder):
 
 
 def test_a_network_of_the_page_that_is_not_there(monkeypatch, capsys):
-    monkeypatch.setattr("latent_inpaint.web.server.find_spec", lambda name: True)
+    monkeypatch.setattr("latent_inpaint.service.server.find_spec", lambda name: True)
     assert main(["web", "--model=nowhere"]) == 1
     assert "nowhere: no such file or folder" in capsys.readouterr().err
 

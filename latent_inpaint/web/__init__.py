@@ -1,1 +1,0 @@
-"""A page in the browser for painting holes (extra `web`); `latent-inpaint web` serves it."""
