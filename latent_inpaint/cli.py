@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from latent_inpaint import __version__
 from latent_inpaint.commands import arguments as of
-from latent_inpaint.commands import data, masks, serve, summarize
+from latent_inpaint.commands import data, demo, masks, serve, summarize
 from latent_inpaint.commands.inputs import check_inputs
 from latent_inpaint.exits import one_line, run_command
 from latent_inpaint.near import near
@@ -24,6 +24,11 @@ EXAMPLES = """examples:
   latent-inpaint predict --image photo.jpg --mask mask.png --output out.png
   latent-inpaint predict --model RUN --image photo.jpg --mask mask.png --output out.png --refine
   latent-inpaint predict --model big-lama.zip --images photos --masks masks --output repaired
+  latent-inpaint predict --images photos --mask dust.png --output repaired --workers 2 --quiet
+  latent-inpaint predict --image cut.png --mask-from-alpha --output out.png --json
+  latent-inpaint predict --image photo.jpg --expand 0,0,64,0 --output wider.png
+  latent-inpaint demo
+  latent-inpaint watch photos --mask dust.png --output repaired --every 5
   latent-inpaint refine --model big-lama.zip --image large.jpg --mask mask.png --output out.png
   latent-inpaint serve --model RUN --model big-lama.zip
   latent-inpaint train experiment=latent_control data=folder data.root=DIR
@@ -116,7 +121,9 @@ def _parser() -> argparse.ArgumentParser:
         run: Callable[[argparse.Namespace], int | None] = _with_network,
         aliases: Sequence[str] = (),
     ) -> None:
-        examples = [line for line in EXAMPLES.splitlines() if line.startswith(f"  latent-inpaint {name} ")]
+        examples = [
+            line for line in EXAMPLES.splitlines() if f"{line} ".startswith(f"  latent-inpaint {name} ")
+        ]
         command = commands.add_parser(
             name,
             aliases=aliases,
@@ -129,6 +136,8 @@ def _parser() -> argparse.ArgumentParser:
         fill(command)
 
     add("predict", "fill the holes of a picture, or of a folder of pictures", of.add_predict)
+    add("demo", "write a picture and a mask to try, demo.png and demo_mask.png", demo.fill, demo.run)
+    add("watch", "fill the pictures that arrive in a folder, until Ctrl-C", of.add_watch)
     add("refine", "predict, and optimise large holes at growing scales (slow)", of.add_refine)
     service = "a service over HTTP, with a page in the browser: paint the hole, see the result"
     add("serve", service, of.add_serve, serve.run, aliases=["web"])

@@ -20,18 +20,37 @@ def add_refine(command: argparse.ArgumentParser) -> None:
     command.set_defaults(refine=True)
 
 
-def _add_repair(command: argparse.ArgumentParser) -> None:
+def add_watch(command: argparse.ArgumentParser) -> None:
+    """`watch`."""
+    command.add_argument("images", type=_path, metavar="DIR", help="where pictures arrive")
+    _add_repair(command, is_watching=True)
+    command.add_argument("--every", type=float, default=2, metavar="S", help="seconds between looks (2)")
+    command.set_defaults(refine=None, image=None, workers=1)
+
+
+def _add_repair(command: argparse.ArgumentParser, is_watching: bool = False) -> None:
     add_model(command)
     files = command.add_argument_group("files")
-    files.add_argument("--image", type=_path, help="the picture")
-    files.add_argument("--mask", type=_path, help="its mask, white is the hole; or that of all --images")
-    files.add_argument("--images", type=_path, metavar="DIR", help="folder of pictures, in place of --image")
+    files.add_argument("--mask", type=_path, help="the mask, white is the hole; or that of all pictures")
+    if not is_watching:
+        files.add_argument("--image", type=_path, help="the picture")
+        files.add_argument(
+            "--images",
+            type=_path,
+            metavar="DIR",
+            help="in place of --image: a folder, a quoted pattern ('in/*.jpg'), or - for a list on stdin",
+        )
+        files.add_argument(
+            "--workers", type=int, default=1, metavar="N", help="processes with a network each (1)"
+        )
     files.add_argument("--masks", type=_path, metavar="DIR", help="folder of their masks: NAME or NAME_mask*")
     files.add_argument(
         "--output", type=_path, required=True, help="file (.png .webp .tif .bmp: lossless; .jpg), or folder"
     )
     files.add_argument("--ending", default=".png", help="ending, and so format, in the output folder (.png)")
     files.add_argument("--overwrite", action="store_true", help="do finished pictures of a folder again")
+    files.add_argument("--json", action="store_true", help="print one JSON object for each picture")
+    files.add_argument("--quiet", action="store_true", help="print errors and warnings alone")
     _add_mask_options(command.add_argument_group("mask"))
     _add_fill_options(command.add_argument_group("filling"))
 
@@ -115,6 +134,12 @@ def _add_mask_options(group: argparse._ArgumentGroup) -> None:
         default=128,
         help="128 understands masks of all kinds; others: least brightness, of 255",
     )
+    group.add_argument(
+        "--mask-from-alpha", action="store_true", help="the hole is where the picture itself is transparent"
+    )
+    group.add_argument(
+        "--expand", type=_sides, metavar="L,T,R,B", help="add a border of so many pixels, and fill it"
+    )
     group.add_argument("--invert-mask", action="store_true", help="the mask marks what is known")
     group.add_argument("--resize-mask", action="store_true", help="scale a mask of another size")
     group.add_argument("--dilate", type=int, default=0, metavar="PIXELS", help="grow the hole (0)")
@@ -141,3 +166,11 @@ def _add_fill_options(group: argparse._ArgumentGroup) -> None:
 
 def _path(text: str) -> Path:
     return Path(text).expanduser()
+
+
+def _sides(text: str) -> tuple[int, int, int, int]:
+    parts = text.split(",")
+    if len(parts) != 4 or not all(part.strip().isdecimal() for part in parts) or not any(map(int, parts)):
+        raise argparse.ArgumentTypeError(f"four numbers of pixels are expected, L,T,R,B, got {text!r}")
+    left, top, right, bottom = (int(part) for part in parts)
+    return left, top, right, bottom

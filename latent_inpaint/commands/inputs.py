@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
+from glob import has_magic
 from pathlib import Path
 
 
@@ -14,7 +15,7 @@ def check_inputs(options: Namespace) -> None:
         FileNotFoundError: names what is not there.
         ValueError: names the file that is no picture.
     """
-    if options.command in ("predict", "refine"):
+    if options.command in ("predict", "refine", "watch"):
         _check_pictures(options)
     models = getattr(options, "model", None) or []
     for model in models if isinstance(models, list) else [models]:
@@ -25,8 +26,15 @@ def check_inputs(options: Namespace) -> None:
 
 def _check_pictures(options: Namespace) -> None:
     given = {name for name in ("image", "mask", "images", "masks") if getattr(options, name) is not None}
-    if given not in ({"image", "mask"}, {"images", "masks"}, {"images", "mask"}):
-        options.refuse("give either --image and --mask, or --images and --masks (or --mask, for all)")
+    pictures, masks = given & {"image", "images"}, given & {"mask", "masks"}
+    if options.mask_from_alpha and masks:
+        options.refuse("--mask-from-alpha takes the hole from the picture: give no mask")
+    is_marked = options.mask_from_alpha or options.expand is not None
+    if len(pictures) != 1 or len(masks) > 1 or not (masks or is_marked) or given == {"image", "masks"}:
+        options.refuse(
+            "give either --image and --mask, or --images and --masks (or --mask, for all); in place of a "
+            "mask --mask-from-alpha or --expand"
+        )
     from latent_inpaint.inference.files import SAVE_OPTIONS, check_folder
     from latent_inpaint.pictures.opening import open_picture
 
@@ -35,7 +43,8 @@ def _check_pictures(options: Namespace) -> None:
             open_picture(picture).close()
     if options.image is not None and options.output.suffix.lower() in SAVE_OPTIONS:
         check_folder(options.output.parent)
-    for folder in (options.images, options.masks):
+    is_list = options.command != "watch" and (str(options.images) == "-" or has_magic(str(options.images)))
+    for folder in (None if is_list else options.images, options.masks):
         if folder is not None and not folder.exists():
             raise FileNotFoundError(f"{folder}: no such folder")
     if options.images is not None and options.output.exists():

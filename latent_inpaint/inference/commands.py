@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import sys
-import time
-import warnings
 from argparse import Namespace
 from typing import Any
 
-from latent_inpaint.inference.batch import Job, Summary, find_jobs, repair_file, run_jobs, sample_paths
 from latent_inpaint.inference.benchmark import measure
 from latent_inpaint.inference.export import CHECKED_SIZES, FORMATS, export_model
-from latent_inpaint.inference.files import check_folder
 from latent_inpaint.inference.packing import save_half
-from latent_inpaint.inference.picture import check_options
 from latent_inpaint.inference.pipeline import Pipeline, load
+from latent_inpaint.inference.predicting import predict, watch
 from latent_inpaint.models.inpainter import LatentModel
 from latent_inpaint.models.storage import save_model
 
-
-def predict(options: Namespace) -> int:
-    """Fill the holes of a picture or of a folder."""
-    return _predict_folder(options) if options.images else _predict_file(options)
-
+__all__ = ["benchmark", "convert", "export", "info", "predict", "refine", "watch"]
 
 refine = predict
 
@@ -70,82 +61,6 @@ def benchmark(options: Namespace) -> int:
             flush=True,
         )
     return 0
-
-
-def _predict_file(options: Namespace) -> int:
-    loaded = []
-
-    def load_when_needed() -> Pipeline:
-        loaded.append(_load(options))
-        return loaded[0]
-
-    start = time.perf_counter()
-    settings = _inpaint_options(options)
-    width, height = repair_file(options.image, options.mask, options.output, load_when_needed, settings)
-    seconds = time.perf_counter() - start
-    outputs = ", ".join(map(str, sample_paths(options.output, options.samples)))
-    print(f"{outputs}: {width}×{height}, {seconds:.1f} s on {loaded[0].place}")
-    return 0
-
-
-def _predict_folder(options: Namespace) -> int:
-    settings = _inpaint_options(options) | {"progress": False}
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
-        masks = options.masks or options.mask
-        jobs = find_jobs(options.images, masks, options.output, options.ending, options.samples)
-    options.output.mkdir(parents=True, exist_ok=True)
-    check_folder(options.output)
-    model = _load(options)
-    model.check_asked(options.samples, options.steps, options.memory_budget)
-    n_pictures = len({job.image for job in jobs})
-    results = "" if len(jobs) == n_pictures else f", {len(jobs)} masks"
-    print(f"{n_pictures} picture{'s' if n_pictures > 1 else ''}{results} on {model.place}")
-    summary = Summary(pictures=n_pictures)
-    for warning in caught:
-        warnings.warn(warning.message, stacklevel=1)
-        summary.warnings.append((str(options.images), str(warning.message)))
-
-    def report(job: Job, text: str) -> None:
-        finished = summary.done + summary.skipped + len(summary.failed)
-        is_good = not text.startswith(("failed", "warning"))
-        of_mask = "" if job.output.stem == job.image.stem else f", {job.mask.name}"
-        print(
-            f"{finished}/{len(jobs)} {job.image}{of_mask}: {text}",
-            file=sys.stdout if is_good else sys.stderr,
-            flush=True,
-        )
-
-    try:
-        run_jobs(jobs, model, settings, summary, options.overwrite, report)
-    finally:
-        path = summary.write(options.output, settings | {"model": options.model, "computes": model.place})
-        counts = f"{summary.done} done, {summary.skipped} skipped, {len(summary.failed)} failed"
-        print(f"{counts} in {summary.seconds:.1f} s; {path}")
-    return 1 if summary.failed else 0
-
-
-def _inpaint_options(options: Namespace) -> dict[str, Any]:
-    """The options of `inpaint`, found to be in their ranges."""
-    ranged = {
-        "threshold": options.threshold,
-        "dilate": options.dilate,
-        "context": options.context,
-        "feather": options.feather,
-        "memory_budget": options.memory_budget,
-        "samples": options.samples,
-        "steps": options.steps,
-    }
-    check_options(**ranged)
-    return ranged | {
-        "seed": options.seed,
-        "invert_mask": options.invert_mask,
-        "resize_mask": options.resize_mask,
-        "region_of_interest": not options.whole,
-        "membrane": options.membrane,
-        "refine": options.refine,
-        "progress": sys.stderr.isatty(),
-    }
 
 
 def _load(options: Namespace) -> Pipeline:

@@ -9,7 +9,9 @@ import numpy as np
 from PIL import Image
 
 from latent_inpaint.pictures import Pixels
-from latent_inpaint.pictures.masks import THRESHOLD, understand
+from latent_inpaint.pictures.masks import THRESHOLD, Reading, UnclearMask, understand
+from latent_inpaint.pictures.painted import painted_over
+from latent_inpaint.pictures.plain import upright
 
 LARGE_HOLE = 0.9
 
@@ -25,6 +27,7 @@ def read_hole(
     invert: bool = False,
     resize: bool = False,
     dilate: int = 0,
+    picture: Pixels | None = None,
 ) -> Pixels:
     """The hole as a bool array of the picture's size.
 
@@ -35,6 +38,7 @@ def read_hole(
         invert: the mask is set where the picture is known.
         resize: scale a mask of another size (nearest neighbour).
         dilate: pixels by which the hole grows on every side.
+        picture: `[H, W, C]`; a mask that is a copy of it with paint of one colour is understood.
 
     Raises:
         TypeError: a mask of another kind.
@@ -42,7 +46,14 @@ def read_hole(
             ways, or an option out of its range.
     """
     check_mask_options(threshold, dilate)
-    reading = understand(mask, threshold)
+    try:
+        reading = understand(mask, threshold)
+    except UnclearMask:
+        painted = None if picture is None else _painted_on_copy(mask, picture)
+        if painted is None:
+            raise
+        note = "it is a copy of the picture with paint on it: what is painted is the hole"
+        reading = Reading(painted, "paint on a copy", (note,))
     for note in reading.notes:
         warnings.warn(f"mask: {note}", MaskWarning, stacklevel=2)
     hole = ~reading.hole if invert else reading.hole
@@ -105,3 +116,13 @@ def _or_shifted(hole: Pixels, step: int, axis: int) -> Pixels:
     rows[step:] |= source[:-step]
     rows[:-step] |= source[step:]
     return grown
+
+
+def _painted_on_copy(mask: Any, picture: Pixels) -> Pixels | None:
+    """The paint, where both are of 8 bits and the mask is a picture of Pillow's or numpy's."""
+    if isinstance(mask, Image.Image):
+        mask = np.asarray(upright(mask).convert("RGB"))
+    if not isinstance(mask, np.ndarray) or {mask.dtype, picture.dtype} != {np.dtype(np.uint8)}:
+        return None
+    colours = picture[..., :3] if picture.shape[2] >= 3 else picture[..., :1].repeat(3, axis=2)
+    return painted_over(colours, mask[..., :3]) if mask.ndim == 3 else None

@@ -155,7 +155,9 @@ class Pipeline:
             for sample in range(samples):
                 canvas, restore = open_canvas(picture)
                 if sample == 0:
-                    hole = read_hole(its_mask, canvas.size, threshold, invert_mask, resize_mask, dilate)
+                    hole = read_hole(
+                        its_mask, canvas.size, threshold, invert_mask, resize_mask, dilate, canvas.source
+                    )
                     warn_about(hole, stacklevel=5)
                 if hole.any():
                     generator = generator_for(seed, sample) if self.multiple else None

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
+from itertools import chain
 from os import PathLike, fspath
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError, features
 
 from latent_inpaint.pictures.plain import PictureWarning, upright
 from latent_inpaint.pictures.tiff import depth_notes, is_white_zero, raw_modes, tiff_notes
 
-FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
+
+def _optional() -> dict[str, tuple[str, ...]]:
+    """Formats that some installations read, and their endings: AVIF of Pillow, HEIF of pillow-heif."""
+    found: dict[str, tuple[str, ...]] = {"AVIF": (".avif",)} if features.check("avif") else {}
+    with contextlib.suppress(ImportError):
+        import_module("pillow_heif").register_heif_opener()
+        found["HEIF"] = (".heic", ".heif")
+    return found
+
+
+_OPTIONAL = _optional()
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", *_OPTIONAL)
 """Pillow's names of all formats that are opened; others (PostScript!) may start other programs."""
-ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif")
+ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", *chain(*_OPTIONAL.values()))
 MAX_PIXELS = 2**27
 """Largest number of pixels that is read, 8,192 × 16,384: a small file can claim to hold far more."""
 

@@ -13,6 +13,7 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
 from latent_inpaint.inference.files import check_format, encode_picture, read_mask, read_picture
+from latent_inpaint.inference.holes import alpha_hole, without_alpha
 from latent_inpaint.inference.mask import grow, read_hole
 from latent_inpaint.inference.pipeline import Pipeline
 from latent_inpaint.inference.progress import Progress
@@ -115,9 +116,9 @@ def inpaint(
     progress("opening", 0, 1)
     ending = check_picture(image, "picture", limits)
     picture = read_picture(opened(image, "picture"))
-    hole: Any = _alpha_hole(picture) if options.mask_from_alpha else read_mask(opened(mask or b"", "mask"))
+    hole: Any = alpha_hole(picture) if options.mask_from_alpha else read_mask(opened(mask or b"", "mask"))
     if options.mask_from_alpha:
-        picture = _without_alpha(picture)
+        picture = without_alpha(picture)
     results = pipeline.inpaint(
         picture,
         hole,
@@ -147,7 +148,7 @@ def read_any_mask(content: bytes, options: MaskOptions, limits: Limits) -> Encod
     check_picture(content, "mask", limits)
     mask: Any = read_mask(opened(content, "mask"))
     if options.mask_from_alpha:
-        mask = _alpha_hole(read_picture(opened(content, "mask")))
+        mask = alpha_hole(read_picture(opened(content, "mask")))
     size = (mask.height, mask.width) if isinstance(mask, Image.Image) else mask.shape
     hole = read_hole(mask, size, options.threshold, options.invert_mask, dilate=options.dilate)
     return Encoded([encode(Image.fromarray(np.uint8(255) * hole), "png")], TYPES["png"])
@@ -220,15 +221,3 @@ def adjusted(mask: bytes, operation: str, size: int, limits: Limits) -> Encoded:
 def read_any_hole(mask: bytes) -> np.ndarray[Any, np.dtype[Any]]:
     """The hole as IOPaint reads it: grey above 127, whatever alpha says."""
     return np.asarray(read_mask(opened(mask, "mask")).convert("L")) > 127
-
-
-def _alpha_hole(picture: Image.Image) -> Any:
-    if "A" not in picture.getbands():
-        raise Refused(400, "mask_from_alpha: the picture has no alpha channel")
-    return np.asarray(picture.getchannel("A")) < 128
-
-
-def _without_alpha(picture: Image.Image) -> Image.Image:
-    opaque = picture.convert("L" if picture.mode == "LA" else "RGB")
-    opaque.info = {key: value for key, value in picture.info.items() if key != "transparency"}
-    return opaque

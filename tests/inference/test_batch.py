@@ -206,12 +206,12 @@ def test_one_mask_for_all_pictures_of_a_folder(folders):
 def test_what_is_left_out_is_said(folders, rng, capsys):
     for folder in ("images", "masks"):
         (folders / folder / "._a.png").write_bytes(b"\0\5\26\7")
-    (folders / "images" / "w.avif").write_bytes(b"no picture for us")
+    (folders / "images" / "w.psd").write_bytes(b"no picture for us")
     save_picture(folders / "linked" / "c.png", rng)
     save_mask(folders / "masks" / "link" / "c.png")
     (folders / "images" / "link").symlink_to(folders / "linked")
     assert main(command(folders)) == 0
-    said = "left out: .avif: 1, hidden: 1"  # and hidden: 1 of the masks
+    said = "left out: .psd: 1, hidden: 1"  # and hidden: 1 of the masks
     assert said in capsys.readouterr().err and summary_of(folders)["done"] == 4
     assert any(said in message for _, message in summary_of(folders)["warnings"])
 

@@ -152,6 +152,8 @@ def test_help_answers_within_a_second_with_examples():
 COMMANDS = (
     "predict",
     "refine",
+    "demo",
+    "watch",
     "serve",
     "info",
     "convert",

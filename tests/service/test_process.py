@@ -95,7 +95,7 @@ def test_sixteen_clients_for_a_minute(tmp_path):
             thread.start()
         while any(thread.is_alive() for thread in threads):
             text = httpx.get(server.address + "metrics").text
-            resident.append(float(text.partition("latent_inpaint_resident_bytes ")[2].split()[0]))
+            resident.append(float(text.partition("\nlatent_inpaint_resident_bytes ")[2].split()[0]))
             time.sleep(0.5)
         assert "Traceback" not in server.log.read_text()
     assert set(statuses) <= {200, 429} and statuses.count(200) > seconds / 4
