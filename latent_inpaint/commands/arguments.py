@@ -81,7 +81,9 @@ def add_benchmark(command: argparse.ArgumentParser) -> None:
 def add_serve(command: argparse.ArgumentParser) -> None:
     """`serve`."""
     command.add_argument(
-        "--model", action="append", help="a network to choose; several: give it again; default: the package's"
+        "--model",
+        action="append",
+        help="a network to choose; several: give it again; default, and where none is given: the package's",
     )
     _add_place(command)
     command.add_argument("--host", default="127.0.0.1", help="where to listen (127.0.0.1: this machine only)")

@@ -34,9 +34,10 @@ def run(options: Namespace) -> None:
         return load(source, options.device, options.precision)
 
     sources: dict[str, str | None] = {}
-    for source in options.model or [None]:
-        name = "default" if source is None else Path(source).stem or source
-        sources[source if name in sources else name] = source
+    for given in options.model or ["default"]:
+        source = None if given == "default" else given
+        name = _name(given)
+        sources[given.replace("/", " ") if name in sources else name] = source
         if source is not None and not Path(source).expanduser().exists():
             load_one(source)  # says what there is instead
     serve(
@@ -48,4 +49,13 @@ def run(options: Namespace) -> None:
         options.allow_host or (),
         limits,
         options.keep,
+    )
+
+
+def _name(source: str) -> str:
+    """What clients call a network: a file's or folder's name, after that of its experiment for a run."""
+    path = Path(source)
+    is_run = path.name[:4].isdigit() and path.parent.name
+    return (
+        f"{path.parent.name} {path.name}" if is_run else path.stem if path.is_file() else path.name or source
     )

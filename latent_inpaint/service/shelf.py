@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,6 +13,7 @@ from torch import nn
 from latent_inpaint.inference.pipeline import Pipeline
 from latent_inpaint.service.limits import Refused
 
+_log = logging.getLogger(__name__)
 GOOD_AT = {
     "FFCRefiner": "textures and structures around holes up to a few hundred pixels; quick",
     "FlowRefiner": "several fills for one hole; slower",
@@ -59,6 +61,7 @@ class Shelf:
                 try:
                     pipeline = self._load(self.sources[name])
                 except (ValueError, OSError, ImportError, MemoryError) as error:
+                    _log.warning("%s: %s", name, error)
                     raise Refused(
                         503, f"{name}: the network cannot be loaded: {type(error).__name__}"
                     ) from error

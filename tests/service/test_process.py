@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import threading
 import time
 import urllib.request
@@ -12,6 +13,8 @@ import numpy as np
 import pytest
 from served import served
 from serving import encoded
+
+from latent_inpaint.commands.serve import _name
 
 TOKEN = "a-token-of-many-letters"
 
@@ -68,6 +71,13 @@ def test_a_client_that_goes_away_frees_its_place(tmp_path):
                 break
             assert time.monotonic() < deadline
             time.sleep(0.05)
+        host, port = server.address.removeprefix("http://").rstrip("/").split(":")
+        with socket.create_connection((host, int(port))) as connection:  # and one that leaves while it sends
+            head = f"POST /v1/inpaint HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Length: 9999\r\n"
+            connection.sendall(f"{head}Content-Type: multipart/form-data; boundary=x\r\n\r\n--x".encode())
+        while "499" not in server.log.read_text():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
         assert "Traceback" not in server.log.read_text()
 
 
@@ -107,3 +117,16 @@ def test_sixteen_clients_for_a_minute(tmp_path):
         f"{resident[-1] / 2**20:.0f} MiB, grown by {grown / 2**20:.1f} MiB"
     )
     assert grown < 64 * 2**20
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("outputs/latent_control/2026-11-25_21-59-00", "latent_control 2026-11-25_21-59-00"),
+        ("nets/big-lama", "big-lama"),
+        ("default", "default"),
+        ("big-lama", "big-lama"),
+    ],
+)
+def test_networks_have_telling_names(source, name):
+    assert _name(source) == name
