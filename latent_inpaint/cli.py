@@ -27,6 +27,7 @@ EXAMPLES = """examples:
   latent-inpaint predict --images photos --mask dust.png --output repaired --workers 2 --quiet
   latent-inpaint predict --image cut.png --mask-from-alpha --output out.png --json
   latent-inpaint predict --image photo.jpg --expand 0,0,64,0 --output wider.png
+  latent-inpaint predict --image moving.gif --mask mask.png --output moving.webp --frames all
   latent-inpaint demo
   latent-inpaint watch photos --mask dust.png --output repaired --every 5
   latent-inpaint refine --model big-lama.zip --image large.jpg --mask mask.png --output out.png

@@ -49,6 +49,12 @@ def _add_repair(command: argparse.ArgumentParser, is_watching: bool = False) -> 
     )
     files.add_argument("--ending", default=".png", help="ending, and so format, in the output folder (.png)")
     files.add_argument("--overwrite", action="store_true", help="do finished pictures of a folder again")
+    files.add_argument(
+        "--frames",
+        default="first",
+        choices=("first", "all"),
+        help="of an animation (first)",
+    )
     files.add_argument("--json", action="store_true", help="print one JSON object for each picture")
     files.add_argument("--quiet", action="store_true", help="print errors and warnings alone")
     _add_mask_options(command.add_argument_group("mask"))

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from latent_inpaint.files import write_json
-from latent_inpaint.inference.files import check_output, write_picture
+from latent_inpaint.inference.files import check_output, read_mask, write_picture
 from latent_inpaint.inference.finding import Job, find_jobs, list_jobs, refuse_overwriting, sample_paths
+from latent_inpaint.inference.frames import count_frames, repair_frames
 from latent_inpaint.inference.holes import read_pair
 from latent_inpaint.inference.picture import inpaint
 from latent_inpaint.inference.pipeline import Pipeline
@@ -60,13 +61,31 @@ def repair_file(
     """
     outputs = sample_paths(output, options.get("samples", 1))
     refuse_overwriting(outputs, [image, *([] if mask is None else [mask])])
-    picture, hole, options = read_pair(image, mask, options)
+    settings = dict(options)
+    if settings.pop("frames", "first") == "all" and count_frames(image) > 1:
+        return _repair_animation(image, mask, output, model, settings)
+    picture, hole, settings = read_pair(image, mask, settings)
     check_output(output, picture.mode, picture.size)
     pipeline = model if isinstance(model, Pipeline) else model()
-    repaired = inpaint(picture, hole, pipeline, **options)
+    repaired = inpaint(picture, hole, pipeline, **settings)
     for path, result in zip(outputs, repaired if len(outputs) > 1 else [repaired]):
         write_picture(result, path)
     return picture.size
+
+
+def _repair_animation(
+    image: Path,
+    mask: Path | None,
+    output: Path,
+    model: Pipeline | Callable[[], Pipeline],
+    options: dict[str, Any],
+) -> tuple[int, int]:
+    bordered = options.pop("expand", None) is not None
+    if options.pop("mask_from_alpha", False) or mask is None or bordered or options.get("samples", 1) > 1:
+        raise ValueError("frames: all frames are filled with a mask, without a border, once")
+    hole = read_mask(mask)
+    pipeline = model if isinstance(model, Pipeline) else model()
+    return repair_frames(image, output, lambda frame: inpaint(frame, hole, pipeline, **options))
 
 
 @dataclass

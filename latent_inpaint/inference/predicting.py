@@ -190,6 +190,7 @@ def _inpaint_options(options: Namespace) -> dict[str, Any]:
         "membrane": options.membrane,
         "refine": options.refine,
         "progress": sys.stderr.isatty() and not (options.quiet or options.json),
+        "frames": options.frames,
         "mask_from_alpha": options.mask_from_alpha,
         "expand": options.expand,
     }

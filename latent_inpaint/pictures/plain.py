@@ -16,6 +16,9 @@ from PIL import ExifTags, Image, ImageOps
 
 _KEPT_MODES = ("L", "LA", "RGB", "RGBA")
 _GREY_MODES = ("1", "L", "LA", "La")
+# By number: subfile, size, bits, compression, photometric, orientation, strips, tiles, planes, resolution …
+_LAYOUT = {*range(254, 260), 262, 263, 266, *range(273, 285), 296, 317, 320, *range(322, 326), 330, 332, 338}
+_LAYOUT |= {339, 340, 341, 347, *range(529, 533), 34665, 34675, 34853}
 _MODES_OF_OTHER_PROFILES = ("CMYK", "LAB")
 
 
@@ -30,10 +33,21 @@ def upright(image: Image.Image) -> Image.Image:
         return image
     turned = ImageOps.exif_transpose(image)
     exif = turned.getexif()
+    if image.format == "TIFF" and not exif:  # Pillow forgets a TIFF's tags with its file
+        exif = _tags_to_keep(before)
     if before.get(ExifTags.Base.Orientation, 1) >= 5 and ExifTags.IFD.Exif in exif:
         _swap_sides(exif.get_ifd(ExifTags.IFD.Exif))
     turned.info["exif"] = exif.tobytes()
     return turned
+
+
+def _tags_to_keep(tags: Image.Exif) -> Image.Exif:
+    """The tags of a TIFF that say nothing of how its pixels are stored, or how they lie."""
+    kept = Image.Exif()
+    kept.update({tag: value for tag, value in tags.items() if tag not in _LAYOUT})
+    for directory in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
+        kept.get_ifd(directory).update(tags.get_ifd(directory))
+    return kept
 
 
 def plain_mode(image: Image.Image, name: str = "image") -> Image.Image:

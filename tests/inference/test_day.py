@@ -170,3 +170,24 @@ def test_watch_fills_what_arrives(photos):
         process.kill()
         process.wait()
         process.stdout.close()
+
+
+@pytest.mark.parametrize(("form", "ending"), [("gif", "png"), ("gif", "webp"), ("webp", "webp")])
+def test_all_frames_of_an_animation(photos, form, ending, capsys):
+    frames = [Image.open(f"photos/{name}.png") for name in "abc"]
+    options = {"save_all": True, "append_images": frames[1:], "duration": [100, 200, 300], "loop": 0}
+    frames[0].save(f"in.{form}", **options, **({} if form == "gif" else {"lossless": True}))
+    line = f"predict --image in.{form} --mask mask.png --frames all --output"
+    assert run(f"{line} out.{ending}") == 0
+    hole, durations = read("mask.png") > 0, []
+    with Image.open(f"in.{form}") as before, Image.open(f"out.{ending}") as after:
+        assert after.n_frames == 3
+        for number in range(3):
+            before.seek(number)
+            after.seek(number)
+            old, new = (np.asarray(image.convert("RGB")) for image in (before, after))
+            assert (old[~hole] == new[~hole]).all() and (old != new).any(axis=2)[hole].mean() > 0.8
+            after.load()
+            durations.append(after.info["duration"])
+    assert durations == [100, 200, 300]
+    assert run(f"{line} out.jpg") == 1 and "frames are written to .png or .webp" in capsys.readouterr().err

@@ -223,3 +223,21 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, pixels, monkeypatch):
         write_picture(Image.fromarray(255 - pixels), tmp_path / "out.png")
     assert (tmp_path / "out.png").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["out.png"]
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_tiffs_own_tags_are_kept(tmp_path, rng, orientation):
+    exif = Image.Exif()
+    exif[ORIENTATION], exif[ARTIST], exif[0x8298] = orientation, "nobody", "a copyright"
+    exif.get_ifd(CAMERA)[LENS] = "a lens"
+    pixels = rng.integers(0, 256, (12, 20, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "in.tif", exif=exif.tobytes())
+    picture = read_picture(tmp_path / "in.tif")
+    assert picture.size == ((20, 12) if orientation == 1 else (12, 20))
+    for name in ("out.tif", "out.png"):
+        write_picture(picture, tmp_path / name)
+        with Image.open(tmp_path / name) as written:
+            tags = written.getexif()
+            assert (tags[ARTIST], tags[0x8298], tags.get(ORIENTATION, 1)) == ("nobody", "a copyright", 1)
+            assert tags.get_ifd(CAMERA)[LENS] == "a lens"
+            np.testing.assert_array_equal(np.asarray(written), np.asarray(picture))
