@@ -7,10 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageCms
 from served import SOURCE, served
 
 from latent_inpaint.inference.loading import BOX
+from latent_inpaint.models import Decoder, Encoder, FlowRefiner, LatentInpainter, UNetDenoiser, Unguided
+from latent_inpaint.models.refiners import condition_channels
+from latent_inpaint.models.storage import save_model
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright (extra dev)")
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -25,8 +29,20 @@ PICTURES = Path(os.environ["PAGE_PICTURES"]) if "PAGE_PICTURES" in os.environ el
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     lama = SOURCE / "tests" / "fixtures" / "lama_tiny"
-    with served(tmp_path_factory.mktemp("server"), f"--model={BOX}", f"--model={lama}") as running:
+    draws = tmp_path_factory.mktemp("model") / "draws"
+    save_model(sampler(), draws)
+    models = [f"--model={path}" for path in (BOX, lama, draws)]
+    with served(tmp_path_factory.mktemp("server"), *models) as running:
         yield running
+
+
+def sampler():
+    """A tiny latent network whose refiner draws."""
+    torch.manual_seed(0)
+    denoiser = UNetDenoiser(8, condition_channels(8, 4), widths=(8, 16), heads=2, embedding=16)
+    torch.nn.init.normal_(denoiser.decoder.leave.weight, std=0.1)
+    refiner = FlowRefiner(denoiser, down_factor=4, steps=2)
+    return LatentInpainter(Encoder(2, 2), refiner, Decoder(2, 2), Unguided()).eval()
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +66,7 @@ def page(request, chromium, server):
     opened.on("console", lambda said: said.type == "error" and opened.errors.append(said.text))
     opened.on("request", lambda asked: opened.errors.extend([] if is_own(asked.url, server) else [asked.url]))
     opened.goto(server.address)
-    opened.wait_for_function("() => document.querySelector('#model').options.length == 2")
+    opened.wait_for_function("() => document.querySelector('#model').options.length == 3")
     yield opened
     assert opened.errors == []
     context.close()
@@ -220,6 +236,23 @@ def test_masks_variants_settings_and_other_networks(page, photo, tmp_path):
     changed = (np.asarray(downloaded(page, "#download")[1]) != np.asarray(Image.open(photo))).any(axis=2)
     rows, columns = np.nonzero(changed)
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (197, 242, 297, 362)
+
+
+def test_variants_side_by_side(page, photo):
+    open_photo(page, photo)
+    drag(page, (0.45, 0.5), (0.55, 0.5))
+    page.select_option("#model", "draws")
+    page.click("summary")
+    page.fill("#samples", "3")
+    page.click("summary")
+    page.click("#repair")
+    page.wait_for_selector("#variants button:nth-child(3) img")
+    page.wait_for_function("() => [...document.querySelectorAll('#variants img')].every(i => i.naturalWidth)")
+    keep(page, "variants")
+    page.click("#variants button:nth-child(2)")
+    says(page, "Done in")
+    assert page.locator("#variants").is_hidden()
+    assert (np.asarray(downloaded(page, "#download")[1]) != np.asarray(Image.open(photo))).any()
 
 
 def test_cancel_keeps_what_is_painted(page, photo):
