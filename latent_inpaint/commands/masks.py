@@ -8,7 +8,7 @@ from pathlib import Path
 
 from latent_inpaint.extras import needed_by
 
-PRESETS = ("train", "wide", "box", "thin", "medium", "thick")
+PRESETS = ("train", "varied", "wide", "box", "thin", "medium", "thick")
 
 
 def fill(parser: argparse.ArgumentParser) -> None:

@@ -212,6 +212,10 @@ def _thin(size: int) -> MaskGenerator:
     return LimitedMasks(WideMasks(size, 100, 20, 4, 70, reference=512))
 
 
+def _varied(size: int) -> MaskGenerator:
+    return MixedMasks((_train(size), _thin(size)), (3.0, 1.0))
+
+
 def _medium(size: int) -> MaskGenerator:
     if size < 512:
         return _evaluation_mixture(WideMasks(size, 100, 50, 4, 5), BoxMasks(size, 10, 50, 0, 1, 5))
@@ -232,6 +236,7 @@ def _evaluation_mixture(wide: MaskGenerator, box: MaskGenerator) -> MaskGenerato
 
 _PRESETS: dict[str, Callable[[int], MaskGenerator]] = {
     "train": _train,
+    "varied": _varied,
     "wide": _train_wide,
     "box": _train_box,
     "thin": _thin,
@@ -243,11 +248,13 @@ _PRESETS: dict[str, Callable[[int], MaskGenerator]] = {
 def preset(name: str, size: int) -> MaskGenerator:
     """LaMa's generators for training (train, wide, box) and evaluation (thin, medium, thick).
 
+    `varied`, for networks that are to mend scratches, too, is `train` and, one in four, `thin`.
+
     The training presets are LaMa's for 256² at every size, scaled. Of the evaluation presets LaMa has two
     sets: sizes below 512 use the one for 256², sizes from 512 on the one for 512², each scaled.
 
     Args:
-        name: train, wide, box, thin, medium or thick.
+        name: train, varied, wide, box, thin, medium or thick.
         size: side of the masks in pixels.
 
     Returns:

@@ -29,7 +29,7 @@ def test_hole_area_distribution_is_the_original_generators(key):
     assert distance <= 0.03
 
 
-@pytest.mark.parametrize("name", ["train", "wide", "box", *EVALUATION])
+@pytest.mark.parametrize("name", ["train", "varied", "wide", "box", *EVALUATION])
 @pytest.mark.parametrize("size", [64, 256])
 def test_masks_are_binary_square_and_follow_the_generator(name, size):
     generator = preset(name, size)
@@ -110,7 +110,7 @@ def test_limit_that_cannot_be_met_is_an_error():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: preset("thcik", 256), "expected one of train, wide, box, thin, medium, thick, got 'thcik'"),
+        (lambda: preset("thcik", 256), "expected one of train, varied, wide, box, thin, medium, thick, got"),
         (lambda: preset("thick", 8), "size: expected at least 16 pixels, got 8"),
         (lambda: WideMasks(64, 10, 10, 5, 4), "expected 1 ≤ min ≤ max, got 5 and 4"),
         (lambda: WideMasks(64, 0, 10, 1, 4), "max_length, max_width, max_angle: expected at least 1"),

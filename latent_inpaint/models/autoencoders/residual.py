@@ -271,4 +271,4 @@ class ResidualDecoder(nn.Module):
         x = latent
         for up in self.ups:
             x = up(x)
-        return (self.inverse(latent) + self.to_image(functional.relu(x))).clamp(0, 1)
+        return (self.inverse(latent) + self.to_image(x)).clamp(0, 1)
