@@ -6,6 +6,7 @@ It keeps a stranger's YAML file from calling what it names; it is no sandbox for
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
@@ -97,13 +98,13 @@ def check_targets(config: Any) -> None:
 
 
 def check_arguments(config: Any) -> None:
-    """Refuse keys that are no arguments of their node's target; imports the targets.
+    """Refuse keys that are no arguments of their node's target, and words for numbers; imports the targets.
 
     Args:
         config: as in `check_targets`, which comes first.
 
     Raises:
-        ValueError: the first such key, and the arguments that are near.
+        ValueError: the first such key, and the arguments that are near; or a word in place of a number.
 
     Example:
         >>> check_arguments({"layer": {"_target_": "torch.nn.Linear", "in_feature": 3}})
@@ -122,6 +123,23 @@ def check_arguments(config: Any) -> None:
         for name in [str(name) for name in node if name not in (*_HYDRAS, *names)]:
             what = getattr(target, "__qualname__", node["_target_"])
             raise ValueError(f"{key}.{name}: {what} has no such argument{near(name, names)}")
+        for parameter in parameters:
+            _check_number(f"{key}.{parameter.name}", parameter, node)
+
+
+def _check_number(key: str, parameter: inspect.Parameter, node: DictConfig) -> None:
+    """A word where the target's annotation speaks of numbers alone."""
+    annotation = getattr(parameter.annotation, "__name__", None) or str(parameter.annotation)
+    kinds = set(re.findall(r"[A-Za-z_]+", annotation))
+    if not kinds & {"int", "float", "bool"} or kinds & {"str", "Any", "Literal", "Callable"}:
+        return
+    try:
+        value = node.get(parameter.name)
+    except OmegaConfBaseException:
+        return
+    if isinstance(value, str):
+        expected = "true or false" if "bool" in kinds else "a number"
+        raise ValueError(f"{key}: expected {expected}, got {value!r}")
 
 
 def _check_found(key: str, target: str) -> None:

@@ -92,6 +92,7 @@ def test_a_folder_of_configurations_of_ones_own_is_looked_into(tmp_path):
     ("overrides", "message"),
     [
         (["+trainer.max_step=3"], "trainer.max_step: Trainer has no such argument (did you mean max_steps"),
+        (["training.optimizer.lr=fast"], "training.optimizer.lr: expected a number, got 'fast'"),
         (["+losses.mine._target_=os.system"], "losses.mine: _target_ os.system is not allowed"),
         (["data.size=100"], "data.size: must be a multiple of 8 (the network halves it 3 times), got 100"),
     ],
