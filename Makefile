@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 export NO_ALBUMENTATIONS_UPDATE := 1
 
-.PHONY: help setup train test test-slow test-lowest docs lint evaluate reproduce bench clean
+.PHONY: help setup train test test-slow test-gpu test-lowest docs lint evaluate reproduce bench clean
 
 help:
 	@echo "make train      set up, then pretrain the autoencoder and train latent_control on sample photographs"
 	@echo "make test       set up, then the test suite (under 8 minutes on two quiet cores)"
 	@echo "make test-slow  the tests that take longer"
+	@echo "make test-gpu   the tests that need a CUDA device (under 5 minutes; skipped where there is none)"
 	@echo "make test-lowest  the test suite with the lowest versions that setup.cfg allows, in an environment of its own"
 	@echo "make evaluate   table and report: on Places2 if PLACES2_DIR is set, else on the sample photographs"
 	@echo "make reproduce  DATA=DIR: the rows of the thesis' tables trained again, and a report (days of computing; resumable)"
@@ -37,6 +38,9 @@ test: setup
 
 test-slow: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m slow $(ARGS)
+
+test-gpu: setup
+	$(BIN)/python -m pytest -m gpu -rs $(ARGS)
 
 # The floors in setup.cfg are true: the lowest direct dependencies, in $(VENV)-lowest. A check for now and then.
 LOWEST := $(VENV)-lowest

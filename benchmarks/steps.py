@@ -6,10 +6,14 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
+from types import SimpleNamespace
+from typing import Any
 
+import pytorch_lightning as pl
 import torch
 from torch import Tensor
 from torch._subclasses import FakeTensorMode
+from torch.optim.swa_utils import AveragedModel
 
 from benchmarks.lines import Line
 from benchmarks.reference import plain_generator
@@ -23,6 +27,7 @@ from latent_inpaint.models import (
     LatentInpainter,
     MaskControl,
 )
+from latent_inpaint.training.averaging import WeightEMA
 from latent_inpaint.training.dry_run import empty
 from latent_inpaint.training.metering import StepMeter
 from latent_inpaint.training.outputs import InpaintingOutputs
@@ -198,6 +203,38 @@ def bf16_line(repeats: int) -> Line:
         f"FFTs and BatchNorm statistics stay in float32; this CPU: {native}",
         higher_is_better=True,
     )
+
+
+def averaging_line(repeats: int) -> Line:
+    """The average of the weights after a step, all tensors at once, against one call a tensor."""
+    decay, trainer = 0.995, SimpleNamespace(global_step=0, max_steps=10**9)
+    module: Any = _Holder(network(ROWS["latent_control"], 8))
+    ours: Any = WeightEMA(decay)
+    ours.setup(trainer, module, "fit")
+    theirs = AveragedModel(module, avg_fn=partial(_average, decay), use_buffers=True)
+
+    def step() -> None:
+        trainer.global_step += 1
+        ours.on_train_batch_end(trainer, module)
+
+    jobs: dict[str, Job] = {"ours": step, "theirs": partial(theirs.update_parameters, module)}
+    return Line(
+        "average of the weights, latent_control, ngf 8",
+        ratios(jobs, "theirs", 10 * repeats)["ours"],
+        0.60,
+        "one call and one look at the count for each tensor",
+        "reading and writing the weights",
+    )
+
+
+class _Holder(pl.LightningModule):
+    def __init__(self, model: LatentInpainter) -> None:
+        super().__init__()
+        self.model = model
+
+
+def _average(decay: float, average: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
+    return torch.lerp(average.float(), current.float(), max(1 - decay, 4 / (int(count) + 5)))
 
 
 def compile_lines(repeats: int) -> list[Line]:

@@ -79,6 +79,7 @@ def machine() -> dict[str, Any]:
 def _groups(repeats: int) -> dict[str, Callable[[], list[Line]]]:
     return {
         "rows": lambda: [*steps.row_lines(repeats), steps.one_pass_line(repeats)],
+        "average": lambda: [steps.averaging_line(repeats)],
         "formulation": lambda: [steps.formulation_line(repeats)],
         "bf16": lambda: [steps.bf16_line(repeats)],
         "compile": lambda: steps.compile_lines(repeats),

@@ -38,14 +38,13 @@ class LatentStatistics(nn.Module):
 
     @torch.no_grad()
     def update(self, latent: Tensor) -> None:
-        """Count a batch `[B, C, h, w]` in, if it is one of the first."""
-        seen = int(self.batches_seen)
-        if seen >= self.n_batches:
-            return
+        """Count a batch `[B, C, h, w]` in, if it is one of the first; the host waits for nothing."""
+        counts = self.batches_seen < self.n_batches
         latent = latent.float()
         for buffer, value in ((self.mean, latent), (self.square, latent.square())):
-            buffer += (value.mean(dim=(0, 2, 3)) - buffer) / (seen + 1)
-        self.batches_seen += 1
+            moved = buffer + (value.mean(dim=(0, 2, 3)) - buffer) / (self.batches_seen + 1)
+            buffer.copy_(torch.where(counts, moved, buffer))
+        self.batches_seen += counts
 
     @property
     def deviation(self) -> Tensor:

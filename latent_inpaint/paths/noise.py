@@ -13,6 +13,18 @@ Generators: TypeAlias = torch.Generator | Sequence[torch.Generator]
 its own generator."""
 
 
+def sent_to(x: Tensor, drawn: Tensor) -> Tensor:
+    """Numbers drawn on the CPU, on the device and in the precision of `x`; the host does not wait for a GPU.
+
+    Example:
+        >>> sent_to(torch.zeros(1, dtype=torch.float64), torch.ones(2)).dtype
+        torch.float64
+    """
+    if x.device.type != "cuda":
+        return drawn.to(x)
+    return drawn.pin_memory().to(x.device, non_blocking=True).to(x.dtype)
+
+
 def normal_like(x: Tensor, generator: Generators) -> Tensor:
     """Standard normal numbers of the shape, device and precision of `x`.
 
@@ -30,9 +42,9 @@ def normal_like(x: Tensor, generator: Generators) -> Tensor:
         True
     """
     if isinstance(generator, torch.Generator):
-        return torch.randn(x.shape, generator=generator).to(x)
+        return sent_to(x, torch.randn(x.shape, generator=generator))
     _check_count(generator, len(x))
-    return torch.stack([torch.randn(x.shape[1:], generator=one) for one in generator]).to(x)
+    return sent_to(x, torch.stack([torch.randn(x.shape[1:], generator=one) for one in generator]))
 
 
 def seeds(n: int, generator: Generators) -> Tensor:

@@ -161,7 +161,7 @@ class VariancePreservingPath(Path):
 
     def coefficients(self, t: Tensor) -> tuple[Tensor, Tensor]:
         """`(α, σ)`."""
-        table = _table(self.betas, self.zero_terminal_snr).to(t)
+        table = _table(self.betas, self.zero_terminal_snr, t.device).to(t)
         position = t.clamp(0, 1) * (table.shape[1] - 1)
         below = position.long().clamp_max(table.shape[1] - 2)
         a, s = torch.lerp(table[:, below], table[:, below + 1], position - below)
@@ -175,7 +175,7 @@ class VariancePreservingPath(Path):
 
     def time_of(self, signal: Tensor, noise: Tensor) -> Tensor:
         """The ratio's place in the table; 1 where there is more noise than at its end."""
-        table = _table(self.betas, self.zero_terminal_snr).to(signal)
+        table = _table(self.betas, self.zero_terminal_snr, signal.device).to(signal)
         angles = torch.atan2(table[1], table[0])
         above = torch.searchsorted(angles, torch.atan2(noise, signal)).clamp(1, len(angles) - 1)
         (a, s), (da, ds) = table[:, above - 1], table[:, above] - table[:, above - 1]
@@ -207,10 +207,11 @@ def change_path(z: Tensor, t: Tensor, source: Path, target: Path) -> tuple[Tenso
 
 
 @functools.lru_cache(maxsize=16)
-def _table(betas: Betas, zero_terminal_snr: bool) -> Tensor:
+def _table(betas: Betas, zero_terminal_snr: bool, device: torch.device) -> Tensor:
     """`(α, σ)` at t = 0, 1/T … 1, `[2, T + 1]`; the ends are exact."""
-    signal = betas.products().sqrt()
-    if zero_terminal_snr:
-        signal = (signal - signal[-1]) * signal[0] / (signal[0] - signal[-1])
-    signal = torch.cat([torch.ones(1, dtype=torch.float64), signal])
-    return torch.stack([signal, (1 - signal.square()).sqrt()]).float()
+    with torch.device("cpu"):
+        signal = betas.products().sqrt()
+        if zero_terminal_snr:
+            signal = (signal - signal[-1]) * signal[0] / (signal[0] - signal[-1])
+        signal = torch.cat([torch.ones(1, dtype=torch.float64), signal])
+    return torch.stack([signal, (1 - signal.square()).sqrt()]).float().to(device)

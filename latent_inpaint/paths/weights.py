@@ -122,8 +122,9 @@ def mean_weight(
         >>> mean_weight(Unweighted(), LinearPath(), Velocity(), Uniform())
         1.0
     """
-    u = (torch.arange(4096) + 0.5) / 4096
-    return float(weight(path, prediction, shift(density.of(u), factor)).mean())
+    with torch.device("cpu"):  # also where a network is described on the device "meta"
+        u = (torch.arange(4096) + 0.5) / 4096
+        return float(weight(path, prediction, shift(density.of(u), factor)).mean())
 
 
 def _positive(name: str, value: float) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import WeightAveraging
-from torch import Tensor
+from torch import Tensor, nn
 
 from latent_inpaint.data import Batch
 from latent_inpaint.models.norm import batch_norms
@@ -39,11 +41,20 @@ class WeightEMA(WeightAveraging):
             raise ValueError(f"decay must be in [0, 1), got {decay}")
         self.decay = decay
         self._batches: list[Batch] | None = None
-        super().__init__(multi_avg_fn=self._average)
+        self._pairs: list[tuple[list[Tensor], list[Tensor]]] | None = None
+        self._count = 0
+        super().__init__()
 
-    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *rest: Any) -> None:
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Copy the module; whose tensors belong together is found at the first step."""
+        self._pairs = None
+        super().setup(trainer, pl_module, stage)
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
         """Average; after the last step, before it is saved, also measure the statistics."""
-        super().on_train_batch_end(trainer, pl_module, *rest)
+        if trainer.global_step > self._latest_update_step:
+            self._update(pl_module)
+            self._latest_update_step = trainer.global_step
         if trainer.global_step == trainer.max_steps:
             self._measure_statistics(trainer)
 
@@ -82,10 +93,33 @@ class WeightEMA(WeightAveraging):
         return self._batches
 
     @torch.no_grad()
-    def _average(self, averages: list[Tensor], currents: list[Tensor], count: Tensor | int) -> None:
-        """All tensors of one type at once: one call and one look at the count, not hundreds a step."""
-        if not averages[0].is_floating_point():  # BatchNorm's counts of batches
+    def _update(self, pl_module: pl.LightningModule) -> None:
+        """All tensors at once, and the count is kept on the host: a step does not wait for it."""
+        assert self._average_model is not None
+        if self._pairs is None:
+            self._pairs = _pairs(self._average_model.module, pl_module)
+            self._count = int(self._average_model.n_averaged)
+        (averages, currents), (counts, current_counts) = self._pairs
+        if self._count == 0:
             torch._foreach_copy_(averages, currents)
-            return
-        weight = max(1 - self.decay, WARM_UP / (int(count) + WARM_UP + 1))
-        torch._foreach_lerp_(averages, currents, weight)
+        else:
+            weight = max(1 - self.decay, WARM_UP / (self._count + WARM_UP + 1))
+            torch._foreach_lerp_(averages, currents, weight)
+        if counts:
+            torch._foreach_copy_(counts, current_counts)
+        self._average_model.n_averaged += 1
+        self._count += 1
+
+
+def _pairs(average: nn.Module, current: nn.Module) -> list[tuple[list[Tensor], list[Tensor]]]:
+    """Averages with the tensors that they are of: first what is averaged, then what is copied (counts)."""
+    found: list[tuple[list[Tensor], list[Tensor]]] = [([], []), ([], [])]
+    for ours, theirs in zip(_tensors(average), _tensors(current), strict=True):
+        averages, currents = found[0 if ours.is_floating_point() else 1]
+        averages.append(ours.detach())
+        currents.append(theirs.detach())
+    return found
+
+
+def _tensors(module: nn.Module) -> Iterator[Tensor]:
+    return itertools.chain(module.parameters(), module.buffers())

@@ -17,9 +17,10 @@ from torch.optim.lr_scheduler import LRScheduler
 from latent_inpaint.data import Batch
 from latent_inpaint.losses.adversarial import Adversary
 from latent_inpaint.losses.base import LossTerm
-from latent_inpaint.losses.objective import NonFiniteLossError, Objective, check_finite
+from latent_inpaint.losses.objective import Objective
 from latent_inpaint.models.norm import batch_norms
 from latent_inpaint.models.parts import describe, describes
+from latent_inpaint.training.finite import LossWatch
 from latent_inpaint.training.randomness import random_states, restore_random_states
 from latent_inpaint.training.turns import OptimizerFactory, SchedulerFactory, Turn, is_in, take_turns
 
@@ -80,6 +81,7 @@ class TrainingModule(pl.LightningModule):
         self._accumulated = 0
         self._average = average
         self._random_states: dict[str, Any] | None = None
+        self._watch = LossWatch(self._keep)
         self._freeze()
         named = list(model.named_parameters())
         trained = {
@@ -115,6 +117,7 @@ class TrainingModule(pl.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """One batch: each turn's objective, each term logged under its own name."""
+        self._watch.settle()
         outputs = self.outputs(batch)
         optimizers, step = self._optimizers(), self.global_step  # the network's move counts it up
         take_turns(
@@ -138,13 +141,9 @@ class TrainingModule(pl.LightningModule):
         return {turn.name: o for turn, o in zip(self.turns, [counted[0], *bare[1:]], strict=True)}
 
     def _value(self, turn: Turn, outputs: Any, batch: Batch, step: int) -> Tensor:
-        """A turn's objective, logged term by term; where one is not finite the batch is kept on the disk."""
+        """A turn's objective, logged term by term; each is looked at, see `LossWatch`."""
         total, terms = turn.objective(outputs, step)
-        try:
-            check_finite(terms)
-        except NonFiniteLossError as error:
-            error.args = (f"{error}; at step {step}; the batch is kept in {self._keep(batch)}",)
-            raise
+        self._watch.look(terms, batch, step)
         if not total.requires_grad:
             raise ValueError(
                 f"{turn.objective.key}: no term depends on the parts that train, {self.trainable}"
@@ -209,6 +208,7 @@ class TrainingModule(pl.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what an exact continuation and `latent_inpaint.load` need."""
+        self._watch.settle()
         checkpoint["model_description"] = describe(self.model)
         checkpoint["images_seen"] = self.images_seen
         checkpoint["random_states"] = random_states(self.device)
@@ -223,6 +223,10 @@ class TrainingModule(pl.LightningModule):
             raise ValueError("resume: the checkpoint is of another network than the configured one")
         self.images_seen = checkpoint["images_seen"]
         self._random_states = checkpoint["random_states"]
+
+    def on_validation_start(self) -> None:
+        """Validate no weights that a loss which is not finite has moved."""
+        self._watch.settle()
 
     def on_train_start(self) -> None:
         """Restore the random states last, after everything that may draw from them."""

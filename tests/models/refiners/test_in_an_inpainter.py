@@ -1,5 +1,7 @@
 """A generative refiner inside the network that fills pictures."""
 
+import json
+
 import pytest
 import torch
 
@@ -14,6 +16,7 @@ from latent_inpaint.models import (
     load_model,
     save_model,
 )
+from latent_inpaint.models.parts import describe, describes
 from latent_inpaint.models.refiners import condition_channels
 from latent_inpaint.models.refiners.sampling import Override
 from latent_inpaint.training.outputs import InpaintingOutputs
@@ -60,6 +63,15 @@ def test_steps_are_handed_down(model, picture):
 def test_rebuilt_from_its_folder(model, picture, tmp_path):
     again = load_model(save_model(model, tmp_path))
     assert torch.equal(again(*picture, generator=seed(0)), model(*picture, generator=seed(0)))
+
+
+def test_its_description_is_known_again(model):
+    """Else a run would refuse its own checkpoint."""
+    assert describes(json.loads(json.dumps(describe(model))), model)
+    other = LatentInpainter(
+        model.encoder, FlowRefiner(model.refiner.denoiser, down_factor=4), model.decoder, Unguided()
+    )
+    assert not describes(describe(other), model)
 
 
 def test_the_override_keeps_the_true_latent_wherever_the_hole_does_not_reach(model):
