@@ -272,7 +272,8 @@ def start_from_pictures(autoencoder: nn.Module, pictures: Iterable[Tensor]) -> N
     decoder.start_from(basis)
     if hasattr(decoder, "fit"):
         with torch.no_grad():
-            decoder.fit((encoder(batch), batch) for batch in pictures)
+            on_device = (batch.to(encoder.transform.weight.device) for batch in pictures)
+            decoder.fit((encoder(batch), batch) for batch in on_device)
 
 
 def starts_from_pictures(autoencoder: nn.Module) -> bool:

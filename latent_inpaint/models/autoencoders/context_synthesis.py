@@ -73,7 +73,7 @@ class ContextSynthesis(nn.Module):
             target = target + features.T @ error.flatten(2).transpose(1, 2).flatten(0, 1).double()
         if moment.ndim == 0:
             raise ValueError("pairs: expected at least one, got none")
-        ridge = RIDGE * moment.diagonal().mean() * torch.eye(len(moment), dtype=moment.dtype)
+        ridge = RIDGE * moment.diagonal().mean() * torch.eye(len(moment)).to(moment)
         found = torch.linalg.solve(moment + ridge, target).float()  # [9·channels, 3·f²]
         kernel = found.T.reshape(-1, channels, 3, 3)
         kernel[:, :3, 1, 1] -= kernel[:, :3].sum(dim=(2, 3))  # a colour counts by its differences alone
