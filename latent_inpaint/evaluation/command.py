@@ -66,7 +66,6 @@ def build_methods(methods: DictConfig, checkpoint: str | Sequence[str] | None) -
 
     paths = [checkpoint] if isinstance(checkpoint, str) else list(checkpoint or ())
     built: list[Any] = [load_network(path) for path in paths]
-    _number_equal_names(built)
     for name, node in methods.items():
         try:
             method = instantiate(node)
@@ -75,8 +74,9 @@ def build_methods(methods: DictConfig, checkpoint: str | Sequence[str] | None) -
                 raise
             log.warning("%s is left out: %s", name, error.__cause__)
             continue
-        method.name = str(name)
+        method.name = getattr(method, "label", None) or str(name)
         built.append(method)
+    _number_equal_names(built)
     return [*built, *ceilings(built)]
 
 
@@ -86,7 +86,8 @@ def run(cfg: DictConfig) -> Path:
     Raises:
         EvaluationInterrupted: by Ctrl-C; the message says how to go on.
     """
-    from latent_inpaint.evaluation.session import compare
+    from latent_inpaint.evaluation.leaderboard import add_rows, check_protocol
+    from latent_inpaint.evaluation.session import common_card, compare
     from latent_inpaint.files import new_folder
     from latent_inpaint.instantiate import instantiate
 
@@ -97,7 +98,13 @@ def run(cfg: DictConfig) -> Path:
     names = {"data": cfg.data_name, "masks": cfg.masks_name}
     gallery = instantiate(cfg.gallery)
     journals = folder.parent / JOURNALS
-    compare(methods, data, instantiate(cfg.metrics), folder, names, journals, gallery, cfg.seed)
+    suite = instantiate(cfg.metrics)
+    board = None if cfg.leaderboard is None else Path(cfg.leaderboard).expanduser()
+    if board is not None:
+        check_protocol(board, common_card(data, suite, names))
+    rows = compare(methods, data, suite, folder, names, journals, gallery, cfg.seed)
+    if board is not None:
+        add_rows(board, rows)
     return folder
 
 

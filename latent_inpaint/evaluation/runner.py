@@ -101,9 +101,9 @@ def predict(method: Method, batch: Batch, seed: int = 0) -> tuple[dict[str, Tens
 
     The pictures of a batch on which the method fails are tried one by one. A method that draws sees every
     picture alone, with a generator of the seed and the picture's name: neither the batch nor the order nor
-    the process plays a part.
+    the process plays a part. One that looks pictures up (`by_name = True`) is given their names.
     """
-    drawn: dict[str, Any] = {}
+    drawn: dict[str, Any] = {"names": batch.name} if getattr(method, "by_name", False) else {}
     if draws(method):
         if len(batch.name) > 1:
             return _one_by_one(method, batch, seed)
