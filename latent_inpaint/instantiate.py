@@ -129,7 +129,8 @@ def check_arguments(config: Any) -> None:
 
 def _check_number(key: str, parameter: inspect.Parameter, node: DictConfig) -> None:
     """A word where the target's annotation speaks of numbers alone."""
-    annotation = getattr(parameter.annotation, "__name__", None) or str(parameter.annotation)
+    kind = parameter.annotation
+    annotation = kind.__name__ if isinstance(kind, type) else str(kind)
     kinds = set(re.findall(r"[A-Za-z_]+", annotation))
     if not kinds & {"int", "float", "bool"} or kinds & {"str", "Any", "Literal", "Callable"}:
         return
