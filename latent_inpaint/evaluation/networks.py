@@ -14,6 +14,8 @@ from latent_inpaint.evaluation.card import source_sha256
 from latent_inpaint.evaluation.methods import BlindMethod
 from latent_inpaint.models.geometry import pad_to_multiple
 from latent_inpaint.models.inpainter import draws
+from latent_inpaint.models.refiners.generative import GenerativeRefiner
+from latent_inpaint.models.refiners.sampling import Sampler
 
 
 class Network(BlindMethod):
@@ -99,6 +101,29 @@ def load_network(checkpoint: str | None, name: str | None = None, device: str = 
     if Path(source).exists():
         origin["checkpoint_sha256"] = source_sha256(source)
     return Network(model, name or name_of(source), origin)
+
+
+def load_sampled(checkpoint: str | None, sampler: Sampler, steps: int, device: str = "auto") -> Network:
+    """A network that draws, sampled in another way than it was made for.
+
+    Args:
+        checkpoint: see `load_network`.
+        sampler: such as `RePaint`, `Override`, `Heun`.
+        steps: of the sampler, at least 1.
+        device: `auto`, `cpu`, `cuda` …
+
+    Raises:
+        ValueError: the network's refiner does not sample, or steps is below 1.
+    """
+    network = load_network(checkpoint, device=device)
+    refiner = getattr(network.model, "refiner", None)
+    if not isinstance(refiner, GenerativeRefiner):
+        raise ValueError(f"checkpoint: expected a flow or diffusion, {network.name} is a function")
+    if steps < 1:
+        raise ValueError(f"steps must be at least 1, got {steps}")
+    refiner.sampler, refiner.steps = sampler, steps
+    network.origin |= {"sampler": repr(sampler), "steps": steps, "calls": sampler.calls(steps)}
+    return network
 
 
 def name_of(checkpoint: str) -> str:

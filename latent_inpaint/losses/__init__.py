@@ -11,6 +11,7 @@ from latent_inpaint.losses.objective import NonFiniteLossError, Objective
 from latent_inpaint.losses.perceptual import Perceptual, perceptual_loss
 from latent_inpaint.losses.pixel_l1 import PixelL1, pixel_l1
 from latent_inpaint.losses.regression import Regression, regression_loss
+from latent_inpaint.losses.shared import Shared
 
 __all__ = [
     "Adversary",
@@ -24,6 +25,7 @@ __all__ = [
     "PixelL1",
     "PixelMSE",
     "Regression",
+    "Shared",
     "discriminator_loss",
     "feature_matching_loss",
     "generator_loss",

@@ -18,6 +18,9 @@ class LossTerm(nn.Module):
         every: steps from one evaluation of the term to the next; where it is evaluated it counts so many
             times.
 
+    Attributes:
+        noted: what else is logged of the last evaluation, by name: 0-dimensional, finite, without gradient.
+
     Raises:
         ValueError: weight is negative or not finite, or every is below 1.
     """
@@ -28,6 +31,7 @@ class LossTerm(nn.Module):
         if every < 1:
             raise ValueError(f"every must be at least 1, got {every}")
         self.every = every
+        self.noted: dict[str, Tensor] = {}
 
     def forward(self, outputs: Outputs) -> Tensor:
         """The term's value without its weight, a scalar tensor."""

@@ -15,12 +15,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from latent_inpaint.losses.base import LossTerm, at_least_float32, check_same_shape, non_negative
+from latent_inpaint.losses.base import LossTerm, at_least_float32, non_negative
+from latent_inpaint.losses.feature_distance import (
+    normalised_distances,
+    standardised_distances,
+    variance_ratio,
+)
 from latent_inpaint.spaces import DecoderFeatures, Outputs
 
 SMALLEST_LATENT = 8
 _QUANTILE = 0.02
-_TINY_VARIANCE = 1e-6
 
 
 @torch.no_grad()
@@ -63,46 +67,6 @@ def inlier_mask(features: Tensor, down_factor: int = 1) -> Tensor:
     return -_max_pool(-kept, 3 if min_size == 2 else min_size) > 0.5
 
 
-def standardised_distance(
-    features: Tensor,
-    target_features: Tensor,
-    kept: Tensor,
-    estimate_statistics: bool = False,
-    deviation_floor: float = 0.1,
-) -> Tensor:
-    """`(1/C) Σ_c mean (φ'_c − φ̂'_c)²` over the kept positions, mean over the batch.
-
-    Args:
-        features: of the estimate, `[B, C, H, W]`.
-        target_features: of the target, `[B, C, H, W]`.
-        kept: boolean `[B, C, H, W]`; a channel of which nothing is kept counts 0.
-        estimate_statistics: standardise both with the estimate's statistics instead of the target's; no
-            gradient flows through either.
-        deviation_floor: share of the batch's root mean square deviation that is added, squared, to each
-            channel's variance: after a ReLU a channel can be constant, and dividing by nothing would make it
-            everything.
-
-    Raises:
-        ValueError: shapes that differ.
-
-    Example:
-        >>> target = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(0))
-        >>> kept = torch.ones(1, 4, 8, 8, dtype=torch.bool)
-        >>> near, scaled = target + 0.1, 100 * target
-        >>> one = standardised_distance(near, target, kept)
-        >>> torch.allclose(standardised_distance(100 * near, scaled, kept), one, rtol=1e-4)
-        True
-    """
-    check_same_shape("features", features, "target_features", target_features)
-    check_same_shape("features", features, "kept", kept)
-    estimate, target = at_least_float32(features), at_least_float32(target_features)
-    source = (estimate if estimate_statistics else target).detach()
-    variance = source.var(dim=(2, 3), unbiased=False)  # [B, C]; the shared mean cancels in the difference
-    variance = variance + deviation_floor**2 * variance.mean() + _TINY_VARIANCE
-    squared = ((estimate - target).square() * kept).sum(dim=(2, 3))
-    return (squared / (variance * kept.sum(dim=(2, 3)).clamp_min(1))).mean()
-
-
 class LatentPerceptual(LossTerm):
     """The Latent Perceptual Loss between the repaired latent and the true picture's.
 
@@ -114,12 +78,22 @@ class LatentPerceptual(LossTerm):
         block_weights: ω of each chosen block; None: 1 / (the block's upscaling of the latent).
         mask_outliers: leave the outliers of the target's features out.
         estimate_statistics: standardise with the estimate's statistics instead of the target's.
-        deviation_floor: see `standardised_distance`.
+        statistics_gradient: let gradients flow through the estimate's statistics, the form for which public
+            re-implementations report the gain.
+        deviation_floor: see `standardised_distances`.
+        channel_norm: the form of the code in diffusers, `normalised_distances`, in place of the paper's; with
+            it the paper's ω and the mean over pictures stay.
+        threshold: τ: a picture whose estimate was made at a noise of σ/α > τ counts 0 (the paper: 3 to 6, of
+            diffusion; a flow's t = τ/(1 + τ)); None: all count.
         checkpointing: save memory by running each block again in the backward pass.
+
+    What is logged beside the value: the share of the pictures that count (`gated`), and each block's ratio of
+    the estimate's feature variance to the target's (`variance_BLOCK`).
 
     Raises:
         ValueError: at construction, an argument outside its range; at use, a block that the decoder does not
-            have, latents smaller than 8×8, or a decoder that is not frozen.
+            have, latents smaller than 8×8, a decoder that is not frozen, or a threshold where the refiner is
+            a function without noise.
     """
 
     def __init__(
@@ -131,33 +105,70 @@ class LatentPerceptual(LossTerm):
         estimate_statistics: bool = False,
         deviation_floor: float = 0.1,
         checkpointing: bool = True,
+        statistics_gradient: bool = False,
+        channel_norm: bool = False,
+        threshold: float | None = None,
     ) -> None:
         super().__init__(weight)
+        if statistics_gradient and not estimate_statistics:
+            raise ValueError("statistics_gradient: the target's have none; set estimate_statistics")
+        if channel_norm and estimate_statistics:
+            raise ValueError("channel_norm: it takes the target's norm; leave estimate_statistics out")
+        if threshold is not None and not threshold > 0:
+            raise ValueError(f"threshold must be positive (or null: no gate), got {threshold}")
         self.space = DecoderFeatures(blocks, checkpointing)
         count = len(self.space.blocks)
         self.block_weights = None if block_weights is None else _checked(block_weights, count)
         self.mask_outliers = mask_outliers
         self.estimate_statistics = estimate_statistics
+        self.statistics_gradient = statistics_gradient
+        self.channel_norm = channel_norm
+        self.threshold = threshold
         self.deviation_floor = non_negative("deviation_floor", deviation_floor)
 
     def forward(self, outputs: Outputs) -> Tensor:
         """LPL of `outputs.latent` against `outputs.target_latent`; gradients flow to the former only."""
         height = outputs.target_latent.shape[-2]
         _check_size(outputs.target_latent)
+        gate = self._gate(outputs)
         targets, features = outputs.real(self.space), outputs.fake(self.space)
         weights = self.block_weights or [height / target.shape[-2] for target in targets]
         terms = [
-            block_weight * self._distance(feature, target, outputs.image.shape[-2] // target.shape[-2])
+            block_weight * self._distances(feature, target, outputs.image.shape[-2] // target.shape[-2])
             for block_weight, feature, target in zip(weights, features, targets)
         ]
-        return torch.stack(terms).sum()
+        value = torch.stack(terms).sum(dim=0)  # [B]
+        self.noted = {
+            f"variance_{block}": variance_ratio(feature, target)
+            for block, feature, target in zip(self.space.blocks, features, targets)
+        }
+        if gate is None:
+            return value.mean()
+        self.noted["gated"] = gate.mean()
+        return (gate * value).mean()
 
-    def _distance(self, features: Tensor, target_features: Tensor, down_factor: int) -> Tensor:
+    def _gate(self, outputs: Outputs) -> Tensor | None:
+        """1 for each picture that counts, `[B]`; None where all do."""
+        if self.threshold is None:
+            return None
+        time = outputs.refined.time
+        if time is None:
+            raise ValueError("threshold: the refiner is a function, its latents have no noise; leave it out")
+        return (time <= self.threshold / (1 + self.threshold)).float()  # σ/α = t/(1 − t)
+
+    def _distances(self, features: Tensor, target_features: Tensor, down_factor: int) -> Tensor:
         kept = torch.ones_like(target_features, dtype=torch.bool)
         if self.mask_outliers:
             kept = inlier_mask(target_features, max(1, down_factor))
-        return standardised_distance(
-            features, target_features, kept, self.estimate_statistics, self.deviation_floor
+        if self.channel_norm:
+            return normalised_distances(features, target_features, kept)
+        return standardised_distances(
+            features,
+            target_features,
+            kept,
+            self.estimate_statistics,
+            self.deviation_floor,
+            self.statistics_gradient,
         )
 
 

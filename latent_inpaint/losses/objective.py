@@ -9,7 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from latent_inpaint.losses.base import LossTerm
+from latent_inpaint.losses.shared import Shared
 from latent_inpaint.spaces import Outputs
+
+SMALLEST = 1e-20
 
 
 class NonFiniteLossError(ArithmeticError):
@@ -22,7 +25,7 @@ class NonFiniteLossError(ArithmeticError):
 
 
 class Objective(nn.Module):
-    """Sum of named terms, each times its weight.
+    """Sum of named terms, each times its weight, or so weighted that it is a share of the sum (`Shared`).
 
     Args:
         terms: the terms by name; `None` leaves one out: so a configuration drops an inherited term.
@@ -44,9 +47,17 @@ class Objective(nn.Module):
             raise ValueError(
                 f"{key}: an objective needs a term of positive weight, got {sorted(terms) or 'no term'}"
             )
+        shares = [term.share for term in self.terms.values() if isinstance(term, Shared)]
+        self.free = 1 - sum(shares)
+        if shares and (self.free <= 0 or len(shares) == len(self.terms)):
+            raise ValueError(
+                f"{key}: shares must leave something for a term with a weight of its own, got {shares}"
+            )
 
     def forward(self, outputs: Outputs, step: int = 0) -> tuple[Tensor, dict[str, Tensor]]:
-        """The objective `Σ weight·value` and each term's value, detached and without its weight.
+        """The objective `Σ weight·value`, and what is logged, detached: each term's value without its weight,
+        what the term notes beside it (`TERM_NOTE`), and of a term that has a share its weight and its share
+        (`TERM_weight`, `TERM_share`).
 
         Terms of weight 0, and those that are not due at this step, are neither computed nor returned.
 
@@ -58,8 +69,23 @@ class Objective(nn.Module):
         if not due:
             raise ValueError(f"{self.key}: no term is due at step {step}; one must be evaluated every step")
         values = {name: _value(f"{self.key}.{name}", term, outputs) for name, term in due.items()}
-        weighted = [due[name].weight * due[name].every * value for name, value in values.items()]
-        return torch.stack(weighted).sum(), {name: value.detach() for name, value in values.items()}
+        weights: dict[str, Any] = {
+            name: term.weight * term.every for name, term in due.items() if not isinstance(term, Shared)
+        }
+        logged = {name: value.detach() for name, value in values.items()}
+        if len(weights) < len(due):
+            others = sum((weights[name] * logged[name] for name in weights), torch.zeros(()))
+            for name, term in due.items():
+                if isinstance(term, Shared):
+                    weights[name] = term.measured_weight(logged[name], others, self.free) * term.every
+                    logged[f"{name}_weight"] = weights[name]
+        for name, term in due.items():
+            logged |= {f"{name}_{note}": noted for note, noted in term.noted.items()}
+        total = torch.stack([weights[name] * value for name, value in values.items()]).sum()
+        for name, term in due.items():
+            if isinstance(term, Shared):
+                logged[f"{name}_share"] = weights[name] * logged[name] / total.detach().clamp_min(SMALLEST)
+        return total, logged
 
 
 def check_finite(values: Mapping[str, Tensor]) -> None:

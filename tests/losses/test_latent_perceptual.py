@@ -4,11 +4,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from latent_inpaint.losses.latent_perceptual import (
-    LatentPerceptual,
-    inlier_mask,
+from latent_inpaint.losses.feature_distance import (
+    normalised_distances,
     standardised_distance,
+    standardised_distances,
 )
+from latent_inpaint.losses.latent_perceptual import LatentPerceptual, inlier_mask
 from latent_inpaint.models import Decoder, Encoder, FFCRefiner, LatentInpainter, Unguided
 from latent_inpaint.models.refiners.base import Refined
 from latent_inpaint.training.outputs import InpaintingOutputs
@@ -177,6 +178,59 @@ def test_zero_where_the_latents_are_equal():
     assert LatentPerceptual(blocks=[0, 1, 2])(output) == 0
 
 
+def test_only_pictures_with_little_noise_count():
+    output = make_output()
+    latent = output.refined.latent
+    alone = LatentPerceptual(blocks=[0, 1])
+    both = alone(output)
+    assert alone.noted.keys() == {"variance_0", "variance_1"}
+    term = LatentPerceptual(blocks=[0, 1], threshold=3.0)
+    gated = []
+    for times in ([0.74, 0.76], [0.76, 0.74], [0.1, 0.75], [0.9, 1.0]):  # σ/α = t/(1 − t) ≤ 3: t ≤ 0.75
+        output.__dict__["refined"] = Refined(latent, time=torch.tensor(times))
+        gated.append(term(output))
+    first, second, all_, none = gated
+    torch.testing.assert_close(first + second, both)
+    torch.testing.assert_close(all_, both)
+    assert first > 0 and second > 0 and none == 0 and term.noted["gated"] == 0
+    output.__dict__["refined"] = Refined(latent)
+    with pytest.raises(ValueError, match="threshold: the refiner is a function"):
+        term(output)
+
+
+def test_a_gradient_through_the_statistics_pushes_the_variance_up(rng):
+    target = torch.randn(1, 1, 32, 32, generator=rng)
+    pulls = {}
+    for through in (False, True):
+        size = torch.tensor(0.5, requires_grad=True)
+        kept = torch.ones_like(target, dtype=torch.bool)
+        standardised_distances(size * target, target, kept, True, 0.0, through).sum().backward()
+        pulls[through] = -size.grad.item()
+    # (s − 1)²·var/(s²·var): detached −2(s − 1)/s², through it −2(s − 1)/s³
+    assert pulls[False] == pytest.approx(4, rel=1e-3) and pulls[True] == pytest.approx(8, rel=1e-3)
+
+
+def test_the_form_with_the_channels_norm(rng):
+    target = torch.randn(2, 5, 8, 8, generator=rng)
+    kept = torch.rand(2, 5, 8, 8, generator=rng) > 0.2
+    estimate = target + 0.1 * torch.randn(2, 5, 8, 8, generator=rng)
+    norm = (target * kept).square().sum(1, keepdim=True).sqrt()
+    squared = (((estimate - target) / norm) ** 2 * kept).sum((2, 3)) / kept.sum((2, 3))
+    found = normalised_distances(estimate, target, kept)
+    torch.testing.assert_close(found, squared.mean(1), rtol=1e-4, atol=0)
+    torch.testing.assert_close(normalised_distances(9 * estimate, 9 * target, kept), found)
+    nothing = torch.zeros_like(kept)
+    assert normalised_distances(estimate, target, nothing).tolist() == [0, 0]  # not 0/0
+
+
+def test_variance_ratio_of_a_smooth_estimate():
+    output = make_output()
+    smooth = output.target_latent.mean(dim=(2, 3), keepdim=True).expand_as(output.target_latent)
+    output.__dict__["refined"] = Refined(0.5 * output.target_latent + 0.5 * smooth)
+    term = LatentPerceptual(blocks=[0], channel_norm=True)
+    assert term(output) > 0 and 0 < term.noted["variance_0"] < 0.6
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -186,6 +240,9 @@ def test_zero_where_the_latents_are_equal():
         ({"blocks": [0, 1], "block_weights": [1]}, "block_weights must have one number per block, 2, got 1"),
         ({"blocks": [0], "block_weights": [-1]}, r"block_weights\[0\] must be finite and at least 0"),
         ({"blocks": [0], "deviation_floor": -1}, "deviation_floor must be finite"),
+        ({"blocks": [0], "threshold": 0}, r"threshold must be positive \(or null: no gate\), got 0"),
+        ({"blocks": [0], "statistics_gradient": True}, "statistics_gradient: the target's have none"),
+        ({"blocks": [0], "channel_norm": True, "estimate_statistics": True}, "channel_norm: it takes"),
     ],
 )
 def test_bad_arguments_are_refused(arguments, message):
