@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -20,13 +21,13 @@ class Lite0FrechetFeatures(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.backbone = Lite0Features((LITE0_BLOCK,))
+        self.backbone = Lite0Features((LITE0_BLOCK,)).folded()
 
     def forward(self, image: Tensor) -> Tensor:
         """Map an image `[B, 3, H, W]` in [0, 1] to features `[B, 112]`."""
         size = (LITE0_SIZE, LITE0_SIZE)
         resized = F.interpolate(image, size, mode="bilinear", antialias=True, align_corners=False)
-        return self.backbone(resized)[0].mean(dim=(2, 3))
+        return self.backbone(resized.contiguous(memory_format=torch.channels_last))[0].mean(dim=(2, 3))
 
 
 class InceptionFrechetFeatures(nn.Module):

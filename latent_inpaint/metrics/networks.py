@@ -43,7 +43,7 @@ class MetricNetworks:
         _check_choice("lpips_net", lpips_net, tuple(lpips.WEIGHTS))
         self.backbone, self.lpips_net, self.device = backbone, lpips_net, torch.device(device)
         self.missing: list[str] = []
-        self.perceptual = lite0.Lite0Features().to(self.device)
+        self.perceptual = lite0.Lite0Features().folded().to(self.device)
         self.frechet: dict[str, Lite0FrechetFeatures | InceptionFrechetFeatures] = {
             "lite0": Lite0FrechetFeatures().to(self.device)
         }

@@ -1,8 +1,10 @@
 """All metrics of a table in one pass over the pictures, for any number of methods."""
 
+import itertools
 import logging
 import math
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,9 +32,9 @@ _FRECHET_KEYS = {"lite0": "fd_lite0", "inception": "fid"}
 class MetricSuite:
     """Metrics of composites against truths: give it every picture once per method, then ask for the summary.
 
-    Networks see one picture at a time, on one thread, so a result does not depend on the batch size or the
-    number of threads; pictures are sorted by name before anything is summed, so it does not depend on their
-    order either.
+    On a CPU networks see one picture at a time, each on one thread, several pictures beside each other: a
+    result does not depend on the batch size or the number of threads. On another device they see the batch.
+    Pictures are sorted by name before anything is summed, so a result does not depend on their order either.
 
     Args:
         backbone: "lite0": only what needs no download; "auto": also FID, P-IDS, U-IDS and LPIPS where their
@@ -102,7 +104,6 @@ class MetricSuite:
             weights = self.networks.weights_sha256(backbone)[:8]
             real.open(self.cache_dir / f"real-{file_list_hash[:16]}-{size}-{backbone}-{weights}.npz")
 
-    @torch.inference_mode()
     def update(
         self, composite: Tensor, target: Tensor, mask: Tensor, names: Sequence[str], method: str = "model"
     ) -> None:
@@ -121,14 +122,12 @@ class MetricSuite:
         check_batch(composite, target, mask, names)
         self._targets = {name: kept for name, kept in self._targets.items() if name in names}
         records = self._records.setdefault(method, MethodRecords(_COLUMNS))
-        with _one_thread():
-            for i, name in enumerate(names):
-                picture, truth, hole = (
-                    x[i : i + 1].float().to(self.networks.device) for x in (composite, target, mask)
-                )
-                values = self._values(picture, truth, hole, name)
-                features = self._frechet_features(picture, truth, name)
-                records.add(name, float(hole.double().mean()), values, features)
+        count = 1 if self.networks.device.type == "cpu" else len(names)
+        parts = [slice(start, start + count) for start in range(0, len(names), count)]
+        with _one_thread() as threads, ThreadPoolExecutor(threads, initializer=_one_core) as pool:
+            found = pool.map(lambda p: self._measure(composite[p], target[p], mask[p], names[p]), parts)
+            for name, *measured in itertools.chain.from_iterable(found):
+                records.add(name, *measured)
 
     def compute(self, method: str = "model") -> dict[str, Any]:
         """Return a method's summary.
@@ -183,33 +182,54 @@ class MetricSuite:
         for backbone, real in state["real"].items():
             self._real[backbone].load_state_dict(real)
 
-    def _values(self, picture: Tensor, truth: Tensor, hole: Tensor, name: str) -> dict[str, float]:
-        lpips = self.networks.lpips
-        distance = lite0_perceptual_distance(
-            self.networks.perceptual(picture), self._target_features(name, truth)
-        )
-        return {
-            "ssim": float(ssim(picture, truth)),
-            "psnr": float(psnr(picture, truth)),
-            "l1_hole": float(l1_hole(picture, truth, hole)),
-            "pd_lite0": float(distance),
-            "lpips": float(lpips_distance(lpips(picture), lpips(truth))) if lpips else math.nan,
+    @torch.inference_mode()
+    def _measure(
+        self, composite: Tensor, target: Tensor, mask: Tensor, names: Sequence[str]
+    ) -> list[tuple[str, float, dict[str, float], dict[str, Tensor]]]:
+        """Name, hole fraction, values by column and features by backbone of each picture."""
+        picture, truth, hole = (x.float().to(self.networks.device) for x in (composite, target, mask))
+        lpips, perceptual = self.networks.lpips, self.networks.perceptual
+        ours = perceptual(picture.contiguous(memory_format=torch.channels_last))
+        nothing = torch.full((len(names),), math.nan)
+        columns = {
+            "ssim": ssim(picture, truth),
+            "psnr": psnr(picture, truth),
+            "l1_hole": l1_hole(picture, truth, hole),
+            "pd_lite0": lite0_perceptual_distance(ours, self._target_features(names, truth)),
+            "lpips": lpips_distance(lpips(picture), lpips(truth)) if lpips else nothing,
         }
+        values = {column: tensor.tolist() for column, tensor in columns.items()}
+        fractions = hole.double().mean(dim=(1, 2, 3)).tolist()
+        features = self._frechet_features(picture, truth, names)
+        return [
+            (
+                name,
+                fractions[i],
+                {column: value[i] for column, value in values.items()},
+                {backbone: vectors[i] for backbone, vectors in features.items()},
+            )
+            for i, name in enumerate(names)
+        ]
 
-    def _frechet_features(self, picture: Tensor, truth: Tensor, name: str) -> dict[str, Tensor]:
+    def _frechet_features(self, picture: Tensor, truth: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
         features = {}
         for backbone, network in self.networks.frechet.items():
-            features[backbone] = network(picture)[0].cpu()
-            if name not in self._real[backbone]:
-                self._real[backbone].add(name, network(truth)[0].cpu())
+            features[backbone] = network(picture).cpu()
+            real = self._real[backbone]
+            new = [i for i, name in enumerate(names) if name not in real]
+            for i, vector in zip(new, network(truth[new]).cpu() if new else ()):
+                real.add(names[i], vector)
         return features
 
-    def _target_features(self, name: str, truth: Tensor) -> list[Tensor]:
-        """Features of a truth, kept while batches with this picture come in (one per method)."""
-        kept = self._targets.get(name)
-        if kept is None or not torch.equal(kept[0], truth):
-            kept = self._targets[name] = (truth, self.networks.perceptual(truth))
-        return kept[1]
+    def _target_features(self, names: Sequence[str], truth: Tensor) -> list[Tensor]:
+        """Features of truths, kept while batches with these pictures come in (one per method)."""
+        kept = [self._targets.get(name) for name in names]
+        if any(one is None or not torch.equal(one[0], truth[i]) for i, one in enumerate(kept)):
+            maps = self.networks.perceptual(truth.contiguous(memory_format=torch.channels_last))
+            for i, name in enumerate(names):
+                self._targets[name] = (truth[i], [features[i : i + 1] for features in maps])
+        depths = zip(*(self._targets[name][1] for name in names))
+        return [depth[0] if len(depth) == 1 else torch.cat(depth) for depth in depths]
 
     def _pictures(self, records: MethodRecords) -> Pictures:
         names = records.names
@@ -224,14 +244,18 @@ class MetricSuite:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
-    """Run on one thread: for one picture a second gains little, and costs much when the cores are shared."""
+def _one_thread() -> Iterator[int]:
+    """One thread for each picture; gives the number of those that there were: so many may work at a time."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield
+        yield threads
     finally:
         torch.set_num_threads(threads)
+
+
+def _one_core() -> None:
+    torch.set_num_threads(1)
 
 
 def _ordered(row: dict[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from skimage.metrics import structural_similarity
+from torchmetrics.functional.image import structural_similarity_index_measure
 
 from latent_inpaint.metrics.image import PSNR_LIMIT, batch_metrics, l1_hole, psnr, ssim
 
@@ -57,3 +58,12 @@ def test_batch_metrics_are_means_and_leave_out_pictures_without_a_hole(pair):
     assert metrics["ssim"] == ssim(prediction, target).mean()
     assert metrics["psnr"] == psnr(prediction, target).mean()
     assert metrics["l1_hole"].item() == pytest.approx(l1_hole(prediction, target, mask)[:2].mean().item())
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 40, 57), (1, 3, 11, 12)])
+def test_ssim_is_torchmetrics_own(shape):
+    generator = torch.Generator().manual_seed(0)
+    prediction, target = (torch.rand(shape, generator=generator) for _ in range(2))
+    target = 0.9 * target + 0.1 * prediction
+    theirs = structural_similarity_index_measure(prediction, target, data_range=1.0, reduction="none")
+    torch.testing.assert_close(ssim(prediction, target), theirs, rtol=0, atol=1e-5)

@@ -230,3 +230,17 @@ def test_configs_hold_every_constructor_argument(no_network, tmp_path):
     assert set(default) == arguments | {"_target_"}
     for backbone in ("standard", "lite0"):
         assert OmegaConf.load(CONF / f"{backbone}.yaml").backbone == backbone
+
+
+def test_threads_change_nothing(pictures):
+    results = []
+    for threads in (1, 3):
+        suite = MetricSuite(backbone="lite0", replicates=0)
+        before = torch.get_num_threads()
+        torch.set_num_threads(threads)
+        try:
+            feed(suite, pictures, 5)
+        finally:
+            torch.set_num_threads(before)
+        results.append(suite.compute())
+    assert json.dumps(results[0]) == json.dumps(results[1])

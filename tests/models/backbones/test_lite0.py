@@ -48,3 +48,12 @@ def test_refuses_blocks_that_do_not_exist(blocks):
 def test_its_key_is_equal_for_what_shows_the_same(network):
     assert lite0.Lite0Features().key == network.key
     assert lite0.Lite0Features((2,)).key != network.key
+
+
+def test_folded_norms_change_nothing(network):
+    image = torch.rand(2, 3, 64, 48, generator=torch.Generator().manual_seed(0))
+    folded = lite0.Lite0Features().folded()
+    with torch.no_grad():
+        found = folded(image.contiguous(memory_format=torch.channels_last))
+        for ours, theirs in zip(found, network(image), strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
