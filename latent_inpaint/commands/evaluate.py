@@ -30,7 +30,9 @@ def run(cfg: DictConfig) -> None:
     try:
         prepare(cfg)
         check_parts(cfg)
-        print(f"Results: {evaluate(cfg)}")
+        folder = evaluate(cfg)
+        if folder is not None:
+            print(f"Results: {folder}")
     except KeyboardInterrupt as interruption:
         stopped(interruption)
     except (InstantiationException, OSError, RuntimeError, ValueError) as error:

@@ -80,29 +80,38 @@ def build_methods(methods: DictConfig, checkpoint: str | Sequence[str] | None) -
     return [*built, *ceilings(built)]
 
 
-def run(cfg: DictConfig) -> Path:
+def run(cfg: DictConfig) -> Path | None:
     """Evaluate what `cfg` describes and return the folder with the results.
+
+    Processes that torchrun or SLURM started share the pictures; the first one writes the results, the others
+    return None.
 
     Raises:
         EvaluationInterrupted: by Ctrl-C; the message says how to go on.
     """
     from latent_inpaint.evaluation.leaderboard import add_rows, check_protocol
-    from latent_inpaint.evaluation.session import common_card, compare
+    from latent_inpaint.evaluation.session import common_card, compare, measure_share
     from latent_inpaint.files import new_folder
     from latent_inpaint.instantiate import instantiate
+    from latent_inpaint.training.distributed import joined_processes, n_processes
 
-    methods = build_methods(cfg.methods, cfg.checkpoint)
-    data = instantiate(cfg.data)
-    data.setup("test")
-    folder = new_folder(Path(cfg.paths.outputs) / "evaluate" / str(cfg.run_name))
-    names = {"data": cfg.data_name, "masks": cfg.masks_name}
-    gallery = instantiate(cfg.gallery)
-    journals = folder.parent / JOURNALS
-    suite = instantiate(cfg.metrics)
-    board = None if cfg.leaderboard is None else Path(cfg.leaderboard).expanduser()
-    if board is not None:
-        check_protocol(board, common_card(data, suite, names))
-    rows = compare(methods, data, suite, folder, names, journals, gallery, cfg.seed)
+    results = Path(cfg.paths.outputs) / "evaluate"
+    journals = results / JOURNALS
+    with joined_processes("auto") as first:
+        methods = build_methods(cfg.methods, cfg.checkpoint)
+        data = instantiate(cfg.data)
+        data.setup("test")
+        names = {"data": cfg.data_name, "masks": cfg.masks_name}
+        suite = instantiate(cfg.metrics)
+        board = None if cfg.leaderboard is None else Path(cfg.leaderboard).expanduser()
+        if board is not None:
+            check_protocol(board, common_card(data, suite, names))
+        if n_processes() > 1:
+            measure_share(methods, data, suite, names, journals, cfg.seed)
+    if not first:
+        return None
+    folder = new_folder(results / str(cfg.run_name))
+    rows = compare(methods, data, suite, folder, names, journals, instantiate(cfg.gallery), cfg.seed)
     if board is not None:
         add_rows(board, rows)
     return folder

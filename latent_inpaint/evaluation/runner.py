@@ -88,6 +88,38 @@ def evaluate(
     return [_row(method, suite, found, card, seed) for method in methods]
 
 
+def measure_part(
+    methods: Sequence[Method],
+    loader: Iterable[Batch],
+    suite: MetricSuite,
+    journal: Journal,
+    done: Mapping[str, set[str]],
+    progress: Callable[[int], None] = lambda pictures: None,
+    seed: int = 0,
+) -> None:
+    """Measure a process's share of the pictures, and leave it in a journal of its own.
+
+    Args:
+        methods: with names that differ.
+        loader: gives the share.
+        suite: where the values are collected.
+        journal: of this process.
+        done: names of the pictures that need not be measured, by method.
+        progress: told the number of pictures of each batch that is done.
+        seed: of methods that draw.
+
+    Raises:
+        EvaluationInterrupted: by Ctrl-C; everything measured so far is in the journal.
+    """
+    names = check_names(methods)
+    found = Pass(seconds=dict.fromkeys(names, 0.0), failed={name: {} for name in names})
+    try:
+        _run(methods, loader, suite, found, journal, progress, seed, done)
+    except KeyboardInterrupt:
+        raise _interrupted(suite, found, journal) from None
+    journal.save(suite, found.seconds)
+
+
 def check_names(methods: Sequence[Method]) -> list[str]:
     """The methods' names; a ValueError unless there is at least one and all differ."""
     names = [method.name for method in methods]
@@ -139,8 +171,9 @@ def _run(
     journal: Journal | None,
     progress: Callable[[int], None],
     seed: int,
+    elsewhere: Mapping[str, set[str]] | None = None,
 ) -> None:
-    done = {method.name: suite.done(method.name) for method in methods}
+    done = {m.name: suite.done(m.name) | (elsewhere or {}).get(m.name, set()) for m in methods}
     masks = hashlib.sha256()
     for batch in loader:
         for mask in batch.mask:

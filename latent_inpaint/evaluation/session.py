@@ -24,11 +24,12 @@ from latent_inpaint.evaluation.methods import Method
 from latent_inpaint.evaluation.networks import Network
 from latent_inpaint.evaluation.pictures import picture_values, write_pictures
 from latent_inpaint.evaluation.reporting import report
-from latent_inpaint.evaluation.runner import check_names, evaluate
+from latent_inpaint.evaluation.runner import check_names, evaluate, measure_part
 from latent_inpaint.evaluation.tables import LOG_WIDTH, console_table, markdown_rows
 from latent_inpaint.files import write_text
 from latent_inpaint.metrics.suite import MetricSuite
 from latent_inpaint.models.inpainter import draws
+from latent_inpaint.training.distributed import gathered, n_processes, share
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +88,7 @@ def compare(
 
     check_names(methods)
     card = common_card(data, suite, names or {})
-    journal = Journal(journals or folder, _facts(card), {m.name: _method_facts(m, seed) for m in methods})
+    journal = _journal(methods, card, journals or folder, seed)
     suite.use_cache(data.val_file_list_hash(), data.size)
     with_network = (Network, AutoencoderCeiling)
     classical = {m.name: _method_facts(m, seed) for m in methods if not isinstance(m, with_network)}
@@ -114,6 +115,31 @@ def compare(
         write_text(folder / REPORT_NAME, report(methods, rows, data.val_dataloader(), values, gallery, seed))
     journal.remove()
     return rows
+
+
+def measure_share(
+    methods: Sequence[Method],
+    data: EvaluationData,
+    suite: MetricSuite,
+    names: dict[str, str],
+    journals: Path,
+    seed: int = 0,
+) -> None:
+    """Measure this process's share of an evaluation, among those that started together; all wait for all.
+
+    `compare` in one process then finds everything in the journals. Arguments: see there.
+
+    Raises:
+        EvaluationInterrupted: by Ctrl-C; the same evaluation goes on, with any number of processes.
+    """
+    card = common_card(data, suite, names)
+    journal = _journal(methods, card, journals, seed)
+    suite.use_cache(data.val_file_list_hash(), data.size)
+    done = share(journal.done)
+    loader = data.val_dataloader()
+    progress = LoggedTenths(max(1, -(-data.summary()["val_crops"] // n_processes())))
+    measure_part(methods, loader, suite, journal.part(), done, progress, seed)
+    gathered(None)
 
 
 def common_card(data: EvaluationData, suite: MetricSuite, names: dict[str, str]) -> dict[str, Any]:
@@ -176,6 +202,10 @@ class LoggedTenths:
 def _facts(card: dict[str, Any]) -> dict[str, Any]:
     """The part of the card that numbers depend on."""
     return {key: value for key, value in card.items() if key not in ("timing", "command")}
+
+
+def _journal(methods: Sequence[Method], card: dict[str, Any], folder: Path, seed: int) -> Journal:
+    return Journal(folder, _facts(card), {method.name: _method_facts(method, seed) for method in methods})
 
 
 def _method_facts(method: Method, seed: int) -> list[Any]:
