@@ -126,8 +126,8 @@ class MetricSuite:
         parts = [slice(start, start + count) for start in range(0, len(names), count)]
         with _one_thread() as threads, ThreadPoolExecutor(threads, initializer=_one_core) as pool:
             found = pool.map(lambda p: self._measure(composite[p], target[p], mask[p], names[p]), parts)
-            for name, *measured in itertools.chain.from_iterable(found):
-                records.add(name, *measured)
+            for name, hole_fraction, values, features in itertools.chain.from_iterable(found):
+                records.add(name, hole_fraction, values, features)
 
     def compute(self, method: str = "model") -> dict[str, Any]:
         """Return a method's summary.
