@@ -15,6 +15,7 @@ from latent_inpaint.data.mask_sources import MaskSource, as_mask_source
 from latent_inpaint.data.masks import MaskGenerator
 from latent_inpaint.data.resumable import ResumableDataModule
 from latent_inpaint.data.sampler import EndlessBatches
+from latent_inpaint.data.training_masks import PictureMasks
 from latent_inpaint.files import fingerprint
 
 log = logging.getLogger(__name__)
@@ -30,7 +31,7 @@ class InpaintingDataModule(ResumableDataModule):
     Args:
         layout: finds the pictures.
         train_transform: augmentation, uint8 `[H, W, 3]` and a generator to uint8 `[size, size, 3]`.
-        train_masks: generator of the training masks.
+        train_masks: generator of the training masks, or masks that depend on the picture.
         val_masks: generator of the validation masks, seeded by (seed, index), or a source of masks.
         root: the data folder; null for data that have none.
         size: side of the crops in pixels.
@@ -52,7 +53,7 @@ class InpaintingDataModule(ResumableDataModule):
         self,
         layout: Layout,
         train_transform: Transform,
-        train_masks: MaskGenerator,
+        train_masks: MaskGenerator | PictureMasks,
         val_masks: MaskGenerator | MaskSource,
         root: str | None = None,
         size: int = 128,
@@ -72,6 +73,8 @@ class InpaintingDataModule(ResumableDataModule):
         _check_whole(size=(size, 1), batch_size=(batch_size, 1), num_workers=(num_workers, 0), seed=(seed, 0))
         if short_side_limit is not None and short_side_limit < 1:
             raise ValueError(f"short_side_limit: expected null or at least 1, got {short_side_limit}")
+        if augment_on_device and isinstance(train_masks, PictureMasks):
+            raise ValueError("augment_on_device: masks that belong to pictures are augmented by the workers")
         self.layout = layout
         self.train_masks = train_masks
         self.val_masks = as_mask_source(val_masks, seed)

@@ -11,10 +11,13 @@ from latent_inpaint.data import Batch
 from latent_inpaint.data.crops import CENTRE, Anchor, Crop
 from latent_inpaint.data.listing import Listing
 from latent_inpaint.data.mask_sources import MaskSource, NoMaskError, hole_in
-from latent_inpaint.data.masks import MaskGenerator
+from latent_inpaint.data.masks import MaskGenerator, preset
 from latent_inpaint.data.photos import UnreadablePicture, read_picture
 from latent_inpaint.data.sampler import SampleKey
 from latent_inpaint.data.seeding import Stream, generator_for
+from latent_inpaint.data.training_masks import PictureMasks, drawn, fitted
+
+_CROPS = 10
 
 log = logging.getLogger(__name__)
 
@@ -82,13 +85,22 @@ class PictureReader:
 
 
 class TrainDataset(Dataset):
-    """Augmented crops with random masks; sample (epoch, index) depends on nothing but these and the seed.
+    """Augmented crops with masks; sample (epoch, index) depends on nothing but these and the seed.
+
+    Masks that belong to pictures go with them; of ten crops the first one is taken that has a hole, and more
+    than a hole.
 
     An unreadable picture is replaced by the next one in the listing that can be read, drawn with the
     random numbers of the sample that it stands in for.
     """
 
-    def __init__(self, reader: PictureReader, transform: Transform, masks: MaskGenerator, seed: int) -> None:
+    def __init__(
+        self, reader: PictureReader, transform: Transform, masks: MaskGenerator | PictureMasks, seed: int
+    ) -> None:
+        if isinstance(masks, PictureMasks):
+            if not hasattr(transform, "together"):
+                raise ValueError(f"train_transform: expected a method together, for masks, got {transform!r}")
+            masks.prepare(reader.listing.names)
         self.reader = reader
         self.transform = transform
         self.masks = masks
@@ -97,11 +109,25 @@ class TrainDataset(Dataset):
     def __getitem__(self, key: SampleKey) -> Batch:
         epoch, index = key
         picture, name = self._readable_from(index)
-        image = self.transform(picture, generator_for(Stream.AUGMENTATION, self.seed, epoch, index))
-        mask = self.masks(generator_for(Stream.MASK, self.seed, epoch, index))
+        rng = generator_for(Stream.AUGMENTATION, self.seed, epoch, index)
+        mask, belongs = drawn(self.masks, name, generator_for(Stream.MASK, self.seed, epoch, index))
+        if belongs:
+            return to_sample(*self._augmented(picture, fitted(mask, picture.shape[:2], name), rng), name)
+        image = self.transform(picture, rng)
         if mask.shape != image.shape[:2]:
             raise ValueError(f"train_masks: expected the crop's size {image.shape[:2]}, got {mask.shape}")
         return to_sample(image, mask, name)
+
+    def _augmented(
+        self, picture: np.ndarray, hole: np.ndarray, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Crops with hole are tried for; what is left is a hole of `train`."""
+        for _ in range(_CROPS):
+            parts = self.transform.together(rng, image=picture, mask=hole.astype(np.uint8))  # type: ignore[attr-defined]
+            image, mask = parts["image"], parts["mask"] > 0
+            if mask.any() and not mask.all():
+                return image, mask
+        return image, preset("train", image.shape[0])(rng)
 
     def _readable_from(self, index: int) -> tuple[np.ndarray, str]:
         total = len(self.reader)

@@ -89,12 +89,13 @@ class FolderMasks(MaskSource):
         """See `MaskSource.mask`; raises ValueError, with the file's name, for a mask of another size."""
         path = (self._names or MaskNames(self.root)).of(name)
         try:
-            hole = self._hole(path)
+            hole = self.read(path)
             return hole if hole.shape == (crop.size, crop.size) else crop.mask(hole)
         except ValueError as error:
             raise ValueError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from error
 
-    def _hole(self, path: Path) -> np.ndarray:
+    def read(self, path: Path) -> np.ndarray:
+        """The hole of a file, bool `[H, W]`; what is noteworthy is said once."""
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
             reading = understand(decoded(path), self.threshold)

@@ -2,8 +2,10 @@
 
 import os
 import random
+from abc import ABC
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import cv2
 import numpy as np
@@ -26,8 +28,33 @@ _P = 0.5
 _LONGEST = 8  # sides of crops that a picture is enlarged to
 
 
+class Augmentation(ABC):
+    """A random crop and other changes of a picture, and of what belongs to it."""
+
+    _pipeline: A.Compose
+    _side: int  # smaller pictures are first enlarged to this
+
+    def __call__(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Augments one picture, uint8 `[H, W, 3]`."""
+        return self.together(rng, image=image)["image"]
+
+    def together(self, rng: np.random.Generator, **parts: np.ndarray) -> dict[str, np.ndarray]:
+        """Augments `image` and, in the same way, `target`, uint8 `[H, W, 3]`, and `mask`, uint8 `[H, W]`."""
+        piece = _piece(parts["image"], self._side, rng)
+        parts = {
+            name: enlarge_to_fit(part[piece], self._side, name != "mask") for name, part in parts.items()
+        }
+        # One shared pair of generators: set_random_seed would start every transform in the same state.
+        self._pipeline.set_random_state(rng, random.Random(int(rng.integers(2**63))))
+        return self._pipeline(**parts)
+
+
+def _compose(changes: list[Any]) -> A.Compose:
+    return A.Compose(changes, additional_targets={"target": "image"})
+
+
 @dataclass(frozen=True)
-class Cut:
+class Cut(Augmentation):
     """What the workers still do where the device augments: a random crop of a side between two bounds.
 
     Args:
@@ -45,17 +72,17 @@ class Cut:
     @cached_property
     def _pipeline(self) -> A.Compose:
         if self.least == self.most == self.size:
-            return A.Compose([A.RandomCrop(self.size, self.size)])
+            return _compose([A.RandomCrop(self.size, self.size)])
         sides, size = (self.least, self.most), (self.size, self.size)
-        return A.Compose([A.RandomSizedCrop(sides, size, interpolation=cv2.INTER_AREA)])
+        return _compose([A.RandomSizedCrop(sides, size, interpolation=cv2.INTER_AREA)])
 
-    def __call__(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Cuts one picture."""
-        return _apply(self._pipeline, enlarge_to_fit(_piece(image, self.most, rng), self.most), rng)
+    @property
+    def _side(self) -> int:
+        return self.most
 
 
 @dataclass(frozen=True)
-class CropFlip:
+class CropFlip(Augmentation):
     """A random `size`² crop and a horizontal flip; smaller pictures are first enlarged to fit.
 
     Called with a uint8 picture `[H, W, 3]` and a `numpy.random.Generator`; returns uint8 `[size, size, 3]`.
@@ -65,11 +92,11 @@ class CropFlip:
 
     @cached_property
     def _pipeline(self) -> A.Compose:
-        return A.Compose([A.RandomCrop(self.size, self.size), A.HorizontalFlip(p=_P)])
+        return _compose([A.RandomCrop(self.size, self.size), A.HorizontalFlip(p=_P)])
 
-    def __call__(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Augments one picture."""
-        return _apply(self._pipeline, enlarge_to_fit(_piece(image, self.size, rng), self.size), rng)
+    @property
+    def _side(self) -> int:
+        return self.size
 
     def on_device(self) -> tuple[Cut, DeviceAugmentation]:
         """The same in two: the workers cut, the device flips."""
@@ -77,7 +104,7 @@ class CropFlip:
 
 
 @dataclass(frozen=True)
-class Distortions:
+class Distortions(Augmentation):
     """LaMa's "distortions" (its configuration abl-04): geometric and colour changes, crop and flip.
 
     Perspective 0–0.06; affine with scale 0.7–1.3 per axis, rotation ±40°, shear ±0.1°; optical distortion;
@@ -91,7 +118,7 @@ class Distortions:
 
     @cached_property
     def _pipeline(self) -> A.Compose:
-        return A.Compose(
+        return _compose(
             [
                 A.Perspective(scale=(0.0, 0.06), border_mode=cv2.BORDER_REPLICATE, p=_P),
                 A.Affine(
@@ -110,9 +137,9 @@ class Distortions:
             ]
         )
 
-    def __call__(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Augments one picture."""
-        return _apply(self._pipeline, enlarge_to_fit(_piece(image, self.size, rng), self.size), rng)
+    @property
+    def _side(self) -> int:
+        return self.size
 
     def on_device(self) -> tuple[Cut, DeviceAugmentation]:
         """The same in two: the workers cut, the device does the rest to the crop.
@@ -126,7 +153,7 @@ class Distortions:
 
 
 @dataclass(frozen=True)
-class FewPictures:
+class FewPictures(Augmentation):
     """Makes the most of a handful of pictures: sizes and colours that they do not have.
 
     A crop of a side between half and twice `size`, resized to `size`; a flip; and, each with probability ½,
@@ -140,7 +167,7 @@ class FewPictures:
 
     @cached_property
     def _pipeline(self) -> A.Compose:
-        return A.Compose(
+        return _compose(
             [
                 A.RandomSizedCrop(
                     min_max_height=(self.size // 2, 2 * self.size),
@@ -154,9 +181,9 @@ class FewPictures:
             ]
         )
 
-    def __call__(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Augments one picture."""
-        return _apply(self._pipeline, enlarge_to_fit(_piece(image, 2 * self.size, rng), 2 * self.size), rng)
+    @property
+    def _side(self) -> int:
+        return 2 * self.size
 
     def on_device(self) -> tuple[Cut, DeviceAugmentation]:
         """The same in two: the workers cut and resize, the device does the rest."""
@@ -164,26 +191,22 @@ class FewPictures:
         return Cut(self.size, self.size // 2, 2 * self.size), DeviceAugmentation(changes)
 
 
-def _piece(image: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
-    """A random piece of a strip that is to be enlarged; any other picture as it is."""
+def _piece(image: np.ndarray, size: int, rng: np.random.Generator) -> tuple[slice, slice]:
+    """A random piece of a strip that is to be enlarged; all of any other picture."""
     short, axis = min(image.shape[:2]), int(np.argmax(image.shape[:2]))
-    room = image.shape[axis] - _LONGEST * short
+    room, everything = image.shape[axis] - _LONGEST * short, slice(None)
     if short >= size or room <= 0:
-        return image
+        return everything, everything
     start = int(rng.integers(room + 1))
-    return image.take(range(start, start + _LONGEST * short), axis)
+    part = slice(start, start + _LONGEST * short)
+    return (part, everything) if axis == 0 else (everything, part)
 
 
-def enlarge_to_fit(image: np.ndarray, size: int) -> np.ndarray:
-    """Enlarges `[H, W, 3]` (bicubic) so that its short side is `size`; larger pictures stay as they are."""
+def enlarge_to_fit(image: np.ndarray, size: int, smooth: bool = True) -> np.ndarray:
+    """Enlarges `[H, W, …]` (bicubic, or to the nearest) to a short side of `size`, if it is smaller."""
     short = min(image.shape[:2])
     if short >= size:
         return image
     height, width = (max(size, round(side * size / short)) for side in image.shape[:2])
-    return cv2.resize(image, (width, height), interpolation=cv2.INTER_CUBIC)
-
-
-def _apply(pipeline: A.Compose, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    # One shared pair of generators: set_random_seed would start every transform in the same state.
-    pipeline.set_random_state(rng, random.Random(int(rng.integers(2**63))))
-    return pipeline(image=image)["image"]
+    interpolation = cv2.INTER_CUBIC if smooth else cv2.INTER_NEAREST
+    return cv2.resize(np.ascontiguousarray(image), (width, height), interpolation=interpolation)

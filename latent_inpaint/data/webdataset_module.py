@@ -12,6 +12,7 @@ from latent_inpaint.data.resumable import ResumableDataModule
 from latent_inpaint.data.shard_index import Shard, find_shards, shards_hash
 from latent_inpaint.data.shard_loader import ShardLoader
 from latent_inpaint.data.shard_streams import ShardReader, TrainShards, ValShards
+from latent_inpaint.data.training_masks import PictureMasks
 from latent_inpaint.files import fingerprint
 
 
@@ -62,6 +63,8 @@ class ShardDataModule(ResumableDataModule):
             raise ValueError(f"num_workers, shuffle_buffer: expected at least 0 and 1, got {given}")
         if subset is not None and subset < 1:
             raise ValueError(f"subset: expected at least 1 picture, got {subset}")
+        if isinstance(train_masks, PictureMasks):
+            raise ValueError("train_masks: masks that depend on the picture need data=folder, not shards")
         self.shards = shards
         self.val_shards = val_shards
         self.train_masks = train_masks

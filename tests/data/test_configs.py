@@ -3,16 +3,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hydra import compose, initialize_config_dir
-from hydra.utils import instantiate
 from PIL import Image
 
 from latent_inpaint.data.listing import list_pictures
 from latent_inpaint.data.shard_writer import write_shards
 from latent_inpaint.data.transforms import Distortions, FewPictures
+from latent_inpaint.instantiate import instantiate
 
 CONF = Path(__file__).parents[2] / "conf"
 ROOT = """
-defaults: [data: sample, masks: thick, _self_]
+defaults: [data: sample, masks: thick, train_masks: preset, _self_]
 seed: 3
 paths: {outputs: OUTPUTS}
 hydra: {searchpath: [file://CONF]}
@@ -102,3 +102,20 @@ def test_webdataset(data_of, tree, tmp_path):
     data = data_of("data=webdataset", *shards, "data.size=48", "data.batch_size=4", "data.num_workers=0")
     assert next(iter(data.train_dataloader())).image.shape == (4, 3, 48, 48)
     assert len(next(iter(data.val_dataloader())).name) == 4
+
+
+@pytest.mark.parametrize("kind", ["folder", "named", "labels", "mixture"])
+def test_own_masks_train(data_of, tree, tmp_path, kind):
+    for path in tree.rglob("*"):
+        if path.is_file():
+            target = (tmp_path / "own" / path.relative_to(tree)).with_suffix(".png")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            hole = np.zeros(np.asarray(Image.open(path)).shape[:2], np.uint8)
+            hole[20:45, 20:50] = 255
+            Image.fromarray(hole).save(target)
+    root = f"data.train_masks.{'parts.own.' if kind == 'mixture' else ''}root={tmp_path / 'own'}"
+    small = ("data.size=32", "data.batch_size=2", "data.num_workers=0", "data=folder", f"data.root={tree}")
+    data = data_of(f"train_masks={kind}", root, *small)
+    data.setup()
+    mask = next(iter(data.train_dataloader())).mask
+    assert mask.shape == (2, 1, 32, 32) and 0 < mask.mean() < 1
