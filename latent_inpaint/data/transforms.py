@@ -2,7 +2,7 @@
 
 import os
 import random
-from abc import ABC
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -31,8 +31,12 @@ _LONGEST = 8  # sides of crops that a picture is enlarged to
 class Augmentation(ABC):
     """A random crop and other changes of a picture, and of what belongs to it."""
 
-    _pipeline: A.Compose
-    _side: int  # smaller pictures are first enlarged to this
+    _pipeline: cached_property[A.Compose]
+
+    @property
+    @abstractmethod
+    def _side(self) -> int:
+        """Smaller pictures are first enlarged to this."""
 
     def __call__(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Augments one picture, uint8 `[H, W, 3]`."""
