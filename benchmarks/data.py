@@ -160,7 +160,7 @@ def waiting_line(folder: Path, n_steps: int) -> Line:
         if number == 2:  # the worker has started, the libraries have warmed up
             waited, start = 0.0, time.perf_counter()
         asked = time.perf_counter()
-        image, mask, _ = next(batches)
+        image, mask = next(batches)[:2]
         waited += time.perf_counter() - asked
         step(image, mask)
     elapsed = time.perf_counter() - start

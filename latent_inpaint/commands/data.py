@@ -11,11 +11,13 @@ from latent_inpaint.extras import needed_by
 
 
 def fill(parser: argparse.ArgumentParser) -> None:
-    """Add `check` and `shards` with their arguments."""
+    """Add `check`, `shards` and `triplets` with their arguments."""
     tasks = parser.add_subparsers(required=True, metavar="TASK", dest="task")
-    for name, task, fill_task in (("check", check, fill_check), ("shards", shards, fill_shards)):
+    all_tasks = {"check": (check, fill_check), "shards": (shards, fill_shards)}
+    for name, (task, fill_task) in (all_tasks | {"triplets": (triplets, fill_triplets)}).items():
         summary = (task.__doc__ or "").partition(".")[0]
-        example = f"example: latent-inpaint data {name} photos{' shards' if name == 'shards' else ''}"
+        where = {"check": "photos", "shards": "photos shards", "triplets": "triplets --count 200"}[name]
+        example = f"example: latent-inpaint data {name} {where}"
         added = tasks.add_parser(name, help=summary, description=f"{summary}.", epilog=example)
         added.set_defaults(task=task)
         fill_task(added)
@@ -82,3 +84,25 @@ def shards(options: argparse.Namespace) -> None:
     pictures = list_pictures(options.pictures)
     verify = not options.no_verify
     print(write_shards(pictures, options.output, options.pictures_per_shard, options.seed, verify))
+
+
+def fill_triplets(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `triplets`."""
+    parser.add_argument("output", type=Path, help="new folder for source/, mask/ and target/")
+    parser.add_argument("--pictures", type=Path, help="folder of photographs (default: those of data=sample)")
+    parser.add_argument("--count", type=int, default=200, help="default: 200")
+    parser.add_argument("--size", type=int, default=256, help="side in pixels (default: 256)")
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def triplets(options: argparse.Namespace) -> None:
+    """Write a synthetic set for object removal, for data=triplets data.root=OUTPUT."""
+    with needed_by("making triplets", "evaluate"):
+        from latent_inpaint.data.listing import list_pictures
+        from latent_inpaint.data.removal import write_triplets
+        from latent_inpaint.data.sample import SampleLayout
+
+    sample = options.pictures is None
+    pictures = SampleLayout().splits(None).train if sample else list_pictures(options.pictures)
+    write_triplets(pictures, options.output, options.count, options.size, options.seed)
+    print(f"{options.count} triplets: {options.output}")

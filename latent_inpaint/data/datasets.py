@@ -1,7 +1,8 @@
 """Datasets of pictures with masks, without Lightning."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -24,10 +25,20 @@ log = logging.getLogger(__name__)
 Transform = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 
-def to_sample(image: np.ndarray, mask: np.ndarray, name: str) -> Batch:
-    """uint8 `[H, W, 3]` and bool `[H, W]` as one unbatched sample."""
-    pixels = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).float() / 255
-    return Batch(pixels, torch.from_numpy(np.ascontiguousarray(mask[None])).float(), name)  # type: ignore[arg-type]
+def to_sample(
+    image: np.ndarray,
+    mask: np.ndarray,
+    name: str,
+    target: np.ndarray | None = None,
+    composites: bool = True,
+) -> Batch:
+    """uint8 `[H, W, 3]`, bool `[H, W]` and a target like the image as one unbatched sample."""
+    hole = torch.from_numpy(np.ascontiguousarray(mask[None])).float()
+    return Batch(_pixels(image), hole, name, None if target is None else _pixels(target), composites)  # type: ignore[arg-type]
+
+
+def _pixels(image: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).float() / 255
 
 
 def collate(samples: Sequence[Batch | None]) -> Batch | None:
@@ -35,8 +46,33 @@ def collate(samples: Sequence[Batch | None]) -> Batch | None:
     readable = [sample for sample in samples if sample is not None]
     if not readable:
         return None
-    images, masks, names = zip(*readable)
-    return Batch(torch.stack(images), torch.stack(masks), list(names))
+    images, masks, names, targets, composites = zip(*readable)
+    target = None if targets[0] is None else torch.stack(targets)
+    return Batch(torch.stack(images), torch.stack(masks), list(names), target, composites[0])
+
+
+class Targets:
+    """What pictures should become, read by the pictures' names.
+
+    Args:
+        paths: file of each.
+        composites: whether fills are put into the pictures.
+    """
+
+    def __init__(self, paths: Mapping[str, Path], composites: bool) -> None:
+        self.paths, self.composites = paths, composites
+
+    def read(self, name: str, shape: tuple[int, ...], max_short_side: int | None) -> np.ndarray:
+        """uint8 `[H, W, 3]`.
+
+        Raises:
+            ValueError: it has not the picture's size.
+        """
+        target = read_picture(self.paths[name], max_short_side)
+        if target.shape != shape:
+            sizes = [f"{size[1]}×{size[0]}" for size in (shape, target.shape)]
+            raise ValueError(f"{self.paths[name]}: expected the source's size {sizes[0]}, got {sizes[1]}")
+        return target
 
 
 class PictureReader:
@@ -105,6 +141,8 @@ class TrainDataset(Dataset):
         self.transform = transform
         self.masks = masks
         self.seed = seed
+        self.targets: Targets | None = None
+        self.otherwise: MaskGenerator | None = None
 
     def __getitem__(self, key: SampleKey) -> Batch:
         epoch, index = key
@@ -112,22 +150,26 @@ class TrainDataset(Dataset):
         rng = generator_for(Stream.AUGMENTATION, self.seed, epoch, index)
         mask, belongs = drawn(self.masks, name, generator_for(Stream.MASK, self.seed, epoch, index))
         if belongs:
-            return to_sample(*self._augmented(picture, fitted(mask, picture.shape[:2], name), rng), name)
+            return self._augmented(picture, fitted(mask, picture.shape[:2], name), name, rng)
         image = self.transform(picture, rng)
         if mask.shape != image.shape[:2]:
             raise ValueError(f"train_masks: expected the crop's size {image.shape[:2]}, got {mask.shape}")
         return to_sample(image, mask, name)
 
-    def _augmented(
-        self, picture: np.ndarray, hole: np.ndarray, rng: np.random.Generator
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Crops with hole are tried for; what is left is a hole of `train`."""
+    def _augmented(self, picture: np.ndarray, hole: np.ndarray, name: str, rng: np.random.Generator) -> Batch:
+        """Crops with hole are tried for; what is left is a hole of `otherwise`."""
+        parts, composites = {"image": picture, "mask": hole.astype(np.uint8)}, True
+        if self.targets is not None:
+            parts["target"] = self.targets.read(name, picture.shape, self.reader.max_short_side)
+            composites = self.targets.composites
         for _ in range(_CROPS):
-            parts = self.transform.together(rng, image=picture, mask=hole.astype(np.uint8))  # type: ignore[attr-defined]
-            image, mask = parts["image"], parts["mask"] > 0
+            cut = self.transform.together(rng, **parts)  # type: ignore[attr-defined]
+            mask = cut["mask"] > 0
             if mask.any() and not mask.all():
-                return image, mask
-        return image, preset("train", image.shape[0])(rng)
+                break
+        else:
+            mask = (self.otherwise or preset("train", mask.shape[0]))(rng)
+        return to_sample(cut["image"], mask, name, cut.get("target"), composites)
 
     def _readable_from(self, index: int) -> tuple[np.ndarray, str]:
         total = len(self.reader)
@@ -165,6 +207,7 @@ class ValDataset(Dataset):
         self.short_side = short_side
         self.max_short_side = max_short_side
         self.anchors = tuple(anchors)
+        self.targets: Targets | None = None
 
     def __len__(self) -> int:
         return len(self.reader) * len(self.anchors)
@@ -181,4 +224,8 @@ class ValDataset(Dataset):
         except NoMaskError as error:
             self.reader.skip(number, error)
             return None
-        return to_sample(crop.image(picture), mask, name if len(self.anchors) == 1 else f"{name}#{view}")
+        shown = name if len(self.anchors) == 1 else f"{name}#{view}"
+        if self.targets is None:
+            return to_sample(crop.image(picture), mask, shown)
+        target = crop.image(self.targets.read(name, picture.shape, None))
+        return to_sample(crop.image(picture), mask, shown, target, self.targets.composites)

@@ -76,13 +76,14 @@ class FolderLayout:
         found = [_held_out(name) for name in pictures.names]
         chosen = next((name for name in HELD_OUT if name in found), None)
         if chosen is None:
-            return self._by_hash(pictures)
+            return self.by_hash(pictures)
         val = pictures.select([i for i, name in enumerate(found) if name == chosen])
         val = val if held is None else list_pictures(held)
         others = ", ".join(f"{name}/" for name in HELD_OUT if name in found)
         return Splits(_without_held_out(pictures), val, description=f"all but {others}, and {chosen}/")
 
-    def _by_hash(self, pictures: Listing) -> Splits:
+    def by_hash(self, pictures: Listing) -> Splits:
+        """A tree without a split."""
         fraction = 0.1 if self.val_fraction is None else self.val_fraction
         order = sorted(range(len(pictures)), key=lambda i: name_hash(pictures.names[i]))
         n_val = sum(name_hash(name) < fraction * 2**64 for name in pictures.names)

@@ -27,6 +27,8 @@ class AutoencoderCeiling:
         name: how the row is called in tables.
     """
 
+    sees_truth = True
+
     def __init__(self, network: Network, name: str = CEILING) -> None:
         self.name = name
         self.network = network

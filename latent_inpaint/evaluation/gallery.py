@@ -90,7 +90,7 @@ def show(
         if len(shown) == len(wanted):
             break
         for i in [i for i, name in enumerate(batch.name) if name in wanted]:
-            one = Batch(batch.image[i : i + 1], batch.mask[i : i + 1], batch.name[i : i + 1])
+            one = batch.part([i])
             chosen = [method for method in methods if method.name in wanted[one.name[0]]]
             shown[one.name[0]] = _picture(chosen, one, values, seed)
     return shown
@@ -102,7 +102,7 @@ def _picture(methods: Sequence[Method], one: Batch, values: PictureValues, seed:
     measured = {method: dict(pictures[name]) for method, pictures in values.items() if name in pictures}
     return ReportPicture(
         name=name,
-        truth=to_picture(one.image[0]),
+        truth=to_picture(one.truth[0]),
         hole=one.mask[0, 0].cpu().numpy() > 0.5,
         results={method: to_picture(done[name]) for method, done in results.items() if done},
         values=measured,

@@ -83,6 +83,8 @@ class BlindMethod(ABC):
 class GroundTruth:
     """Sanity row: the picture itself. It has the best value of every metric, or the evaluation has a bug."""
 
+    sees_truth = True
+
     def __init__(self, name: str = "ground_truth") -> None:
         self.name = name
 

@@ -17,7 +17,7 @@ from latent_inpaint.data import Batch
 from latent_inpaint.evaluation.journal import Journal
 from latent_inpaint.evaluation.methods import Method
 from latent_inpaint.metrics.suite import MetricSuite
-from latent_inpaint.models.inpainter import composite, draws
+from latent_inpaint.models.inpainter import draws
 from latent_inpaint.models.seeds import generator_for
 
 log = logging.getLogger(__name__)
@@ -141,8 +141,9 @@ def predict(method: Method, batch: Batch, seed: int = 0) -> tuple[dict[str, Tens
             return _one_by_one(method, batch, seed)
         drawn = {"generator": generator_for(seed, batch.name[0])}
     try:
-        prediction = method(batch.image, batch.mask, **drawn)
-        pictures = composite(batch.image, batch.mask, prediction)
+        shown = batch.truth if getattr(method, "sees_truth", False) else batch.image
+        prediction = method(shown, batch.mask, **drawn)
+        pictures = batch.filled(prediction)
     except Exception as error:  # whatever a method of anybody's raises
         if len(batch.name) == 1:
             return {}, {batch.name[0]: f"{type(error).__name__}: {error}"}
@@ -156,8 +157,7 @@ def _one_by_one(method: Method, batch: Batch, seed: int) -> tuple[dict[str, Tens
     done: dict[str, Tensor] = {}
     failed: dict[str, str] = {}
     for i in range(len(batch.name)):
-        one = Batch(batch.image[i : i + 1], batch.mask[i : i + 1], batch.name[i : i + 1])
-        filled, reasons = predict(method, one, seed)
+        filled, reasons = predict(method, batch.part([i]), seed)
         done |= filled
         failed |= reasons
     return done, failed
@@ -199,14 +199,11 @@ def _measure(method: Method, batch: Batch, suite: MetricSuite, found: Pass, seed
     if composites:
         good = _part(batch, [i for i, name in enumerate(batch.name) if name in composites])
         pictures = torch.stack([composites[name] for name in good.name])
-        suite.update(pictures, good.image, good.mask, good.name, method=method.name)
+        suite.update(pictures, good.truth, good.mask, good.name, method=method.name)
 
 
 def _part(batch: Batch, indices: Sequence[int]) -> Batch:
-    if len(indices) == len(batch.name):
-        return batch
-    chosen = list(indices)
-    return Batch(batch.image[chosen], batch.mask[chosen], [batch.name[i] for i in chosen])
+    return batch if len(indices) == len(batch.name) else batch.part(indices)
 
 
 def _interrupted(suite: MetricSuite, found: Pass, journal: Journal | None) -> EvaluationInterrupted:

@@ -14,8 +14,8 @@ import torch
 from pytorch_lightning.callbacks import Callback, Checkpoint, TQDMProgressBar
 from torch import Tensor, nn
 
-from latent_inpaint.data import Batch
-from latent_inpaint.models import Autoencoder, LatentInpainter, ZeroConv, composite
+from latent_inpaint.data import Batch, collated
+from latent_inpaint.models import Autoencoder, LatentInpainter, ZeroConv
 from latent_inpaint.sheets import progress_sheet, save_sheet
 from latent_inpaint.training.checkpoints import LAST_NAME
 
@@ -228,11 +228,10 @@ class SampleSheets(Callback):
         if self._batch is None:
             loader = trainer.datamodule.val_dataloader()  # type: ignore[attr-defined]
             read = list(itertools.islice(loader, PICTURE_BATCHES))
-            images, masks = (torch.cat([batch[i] for batch in read]) for i in (0, 1))
-            names = [name for batch in read for name in batch.name]
-            count = min(self.count, len(images))
-            chosen = [round(i * (len(images) - 1) / max(1, count - 1)) for i in range(count)]
-            self._batch = Batch(images[chosen], masks[chosen], [names[i] for i in chosen])
+            whole = collated(read)
+            count = min(self.count, len(whole.image))
+            chosen = [round(i * (len(whole.image) - 1) / max(1, count - 1)) for i in range(count)]
+            self._batch = whole.part(chosen)
         return self._batch
 
     @torch.no_grad()
@@ -243,7 +242,7 @@ class SampleSheets(Callback):
         training = pl_module.training
         pl_module.eval()
         model: Any = pl_module.model
-        columns = _columns(model, batch.image.to(pl_module.device), batch.mask.to(pl_module.device))
+        columns = _columns(model, batch, pl_module.device)
         pl_module.train(training)
         folder = Path(trainer.default_root_dir) / "samples"
         save_sheet(columns, folder / f"step_{trainer.global_step:07d}.png")
@@ -255,18 +254,18 @@ def _logs_now(trainer: pl.Trainer) -> bool:
     return trainer.global_step % trainer.log_every_n_steps == 0  # type: ignore[attr-defined]
 
 
-def _columns(model: nn.Module, image: Tensor, mask: Tensor) -> dict[str, Tensor]:
+def _columns(model: nn.Module, batch: Batch, device: torch.device) -> dict[str, Tensor]:
+    image, mask, truth = (tensor.to(device) for tensor in (batch.image, batch.mask, batch.truth))
     if isinstance(model, Autoencoder):
         return {"input": image, "reconstruction": model(image), "truth": image}
     assert isinstance(model, LatentInpainter)
-    prediction = model(
-        image, mask, torch.Generator().manual_seed(0)
-    )  # a sampler's noise is the same each time
+    generator = torch.Generator().manual_seed(0)  # a sampler's noise is the same each time
+    prediction, shown = model(image, mask, generator), batch._replace(image=image, mask=mask)
     return {
         "input": image * (1 - mask),
         "mask": mask.expand_as(image),
         "prediction": prediction,
-        "ceiling": composite(image, mask, model.decode(model.encode(image))),
-        "composite": composite(image, mask, prediction),
-        "truth": image,
+        "ceiling": shown.filled(model.decode(model.encode(truth))),
+        "composite": shown.filled(prediction),
+        "truth": truth,
     }

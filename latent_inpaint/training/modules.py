@@ -11,7 +11,7 @@ from torch import Tensor
 from latent_inpaint.data import Batch
 from latent_inpaint.losses.base import LossTerm
 from latent_inpaint.metrics.image import batch_metrics
-from latent_inpaint.models import Autoencoder, LatentInpainter, composite
+from latent_inpaint.models import Autoencoder, LatentInpainter
 from latent_inpaint.models.autoencoders.block_transform import start_from_pictures, starts_from_pictures
 from latent_inpaint.models.seeds import generator_for
 from latent_inpaint.training.base import TrainingModule
@@ -38,7 +38,8 @@ class InpaintingTraining(TrainingModule):
         return self._outputs(batch, 0)
 
     def _outputs(self, batch: Batch, batch_idx: int) -> InpaintingOutputs:
-        return InpaintingOutputs(self.model, batch.image, batch.mask, self.generator(batch_idx))
+        source = None if batch.target is None else batch.image
+        return InpaintingOutputs(self.model, batch.truth, batch.mask, self.generator(batch_idx), source)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Log SSIM, PSNR and L1 in the hole on held-out pictures, and the terms; return the composites."""
@@ -46,10 +47,10 @@ class InpaintingTraining(TrainingModule):
         _, terms = self.objective(outputs)
         if self.model.multiple:  # drawn as the evaluation draws: by the picture's name
             drawn: Any = [generator_for(EVALUATION_SEED, name) for name in batch.name]
-            filled = composite(batch.image, batch.mask, self.model(batch.image, batch.mask, drawn))
+            filled = batch.filled(self.model(batch.image, batch.mask, drawn))
         else:
-            filled = outputs.composite
-        self.log_validation(terms | batch_metrics(filled, batch.image, batch.mask), batch.image.shape[0])
+            filled = outputs.composite if batch.composites else outputs.prediction
+        self.log_validation(terms | batch_metrics(filled, batch.truth, batch.mask), batch.image.shape[0])
         return filled
 
 

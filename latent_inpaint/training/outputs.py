@@ -62,6 +62,7 @@ class InpaintingOutputs(_Looked):
         image: true pictures, `[B, 3, H, W]` in [0, 1], H and W multiples of the network's `down_factor`.
         mask: `[B, 1, H, W]` in {0, 1}, 1 = hole.
         generator: source of everything random in the step.
+        source: what is filled, `[B, 3, H, W]`, where that is not the truth with a hole.
 
     Raises:
         ValueError: shapes that do not fit.
@@ -73,6 +74,7 @@ class InpaintingOutputs(_Looked):
         image: Tensor,
         mask: Tensor,
         generator: torch.Generator | None = None,
+        source: Tensor | None = None,
     ) -> None:
         super().__init__()
         check_shapes(image, mask)
@@ -83,13 +85,14 @@ class InpaintingOutputs(_Looked):
             )
         self.model = model
         self.image = image
+        self.source = image if source is None else source
         self.mask = mask
         self.generator = generator
 
     @cached_property
     def masked_latent(self) -> Tensor:
         """`E(x ⊙ (1 − m))`, guided by the mask, `[B, C, h, w]`."""
-        return self.model.encode_masked(self.image, self.mask)
+        return self.model.encode_masked(self.source, self.mask)
 
     @cached_property
     def condition(self) -> Condition:
@@ -122,7 +125,7 @@ class InpaintingOutputs(_Looked):
     @cached_property
     def composite(self) -> Tensor:
         """Prediction in the hole, the picture elsewhere, `[B, 3, H, W]` in [0, 1]."""
-        return composite(self.image, self.mask, self.prediction)
+        return composite(self.source, self.mask, self.prediction)
 
     def decoder_features(
         self, blocks: Sequence[int], of_target: bool, checkpointing: bool = False

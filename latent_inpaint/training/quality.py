@@ -53,11 +53,11 @@ class ValidationQuality(Callback):
         assert self._networks is not None
         perceptual, frechet = self._networks
         outputs = outputs.float()  # an autocast decoder's are in half precision
-        distances = lite0_perceptual_distance(perceptual(outputs), perceptual(batch.image))
+        distances = lite0_perceptual_distance(perceptual(outputs), perceptual(batch.truth))
         self._distances |= dict(zip(batch.name, distances.tolist(), strict=True))
         self._features |= dict(zip(batch.name, frechet(outputs).cpu(), strict=True))
         if any(name not in self._true for name in batch.name):
-            self._true |= dict(zip(batch.name, frechet(batch.image).cpu(), strict=True))
+            self._true |= dict(zip(batch.name, frechet(batch.truth).cpu(), strict=True))
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Log both, over the pictures of all processes."""

@@ -90,7 +90,7 @@ def test_twice_gives_the_same_but_for_timing_whatever_the_batch_size():
 
 
 def test_another_mask_changes_the_checksum():
-    other = [Batch(image, mask.roll(1, -1), name) for image, mask, name in batches()]
+    other = [batch._replace(mask=batch.mask.roll(1, -1)) for batch in batches()]
     one = evaluate([MeanFill()], batches(), FakeSuite(), {})[0]["card"]["masks"]
     assert one != evaluate([MeanFill()], other, FakeSuite(), {})[0]["card"]["masks"]
 
