@@ -24,6 +24,7 @@ EXAMPLES = """examples:
   latent-inpaint predict --image photo.jpg --mask mask.png --output out.png
   latent-inpaint predict --model RUN --image photo.jpg --mask mask.png --output out.png --refine
   latent-inpaint predict --model big-lama.zip --images photos --masks masks --output repaired
+  latent-inpaint predict --model patchmatch --image photo.jpg --mask mask.png --output out.png
   latent-inpaint predict --images photos --mask dust.png --output repaired --workers 2 --quiet
   latent-inpaint predict --image cut.png --mask-from-alpha --output out.png --json
   latent-inpaint predict --image photo.jpg --expand 0,0,64,0 --output wider.png
@@ -31,7 +32,7 @@ EXAMPLES = """examples:
   latent-inpaint demo
   latent-inpaint watch photos --mask dust.png --output repaired --every 5
   latent-inpaint refine --model big-lama.zip --image large.jpg --mask mask.png --output out.png
-  latent-inpaint serve --model RUN --model big-lama.zip
+  latent-inpaint serve --model RUN --model big-lama.zip --model patchmatch
   latent-inpaint train experiment=latent_control data=folder data.root=DIR
   latent-inpaint evaluate checkpoint=RUN data=folder data.root=DIR masks=thick
   latent-inpaint summarize outputs

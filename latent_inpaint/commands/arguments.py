@@ -89,7 +89,8 @@ def add_serve(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--model",
         action="append",
-        help="a network to choose; several: give it again; default, and where none is given: the package's",
+        help="a network to choose, or patchmatch, telea, navier_stokes; several: give it again; default is "
+        "the package's; where none is given: that, and those three if they are installed",
     )
     _add_place(command)
     command.add_argument("--host", default="127.0.0.1", help="where to listen (127.0.0.1: this machine only)")
@@ -120,7 +121,9 @@ def add_serve(command: argparse.ArgumentParser) -> None:
 def add_model(command: argparse.ArgumentParser) -> None:
     """`info`: the network, and where it computes."""
     command.add_argument(
-        "--model", help="model or run folder, checkpoint, LaMa folder, zip or .pt; default: the package's"
+        "--model",
+        help="model or run folder, checkpoint, LaMa folder, zip or .pt; or a method without weights: "
+        "patchmatch, telea, navier_stokes (extra classical); default: the package's",
     )
     _add_place(command)
 

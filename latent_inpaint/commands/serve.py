@@ -29,12 +29,13 @@ def run(options: Namespace) -> None:
         memory_budget=options.memory_budget,
     )
     from latent_inpaint.inference.pipeline import load
+    from latent_inpaint.models.classical import installed
 
     def load_one(source: Any) -> Any:
         return load(source, options.device, options.precision)
 
     sources: dict[str, str | None] = {}
-    for given in options.model or ["default"]:
+    for given in options.model or ["default", *installed()]:
         source = None if given == "default" else given
         name = _name(given)
         sources[given.replace("/", " ") if name in sources else name] = source

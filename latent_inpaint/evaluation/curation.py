@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from latent_inpaint.evaluation.classical import Hole, Picture
 from latent_inpaint.evaluation.guides import blurred
+from latent_inpaint.models.classical.base import Hole, Picture
 
 
 class Curator:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from latent_inpaint.data import Batch
-from latent_inpaint.evaluation.classical import to_picture
 from latent_inpaint.evaluation.methods import Method
 from latent_inpaint.evaluation.page import ReportPicture
 from latent_inpaint.evaluation.pictures import PictureValues
 from latent_inpaint.evaluation.runner import predict
 from latent_inpaint.evaluation.tables import Column
+from latent_inpaint.models.classical.base import to_picture
 
 Extremes = dict[str, dict[str, dict[str, list[str]]]]
 """Metric → method → `best` and `worst` → pictures, the most extreme first."""

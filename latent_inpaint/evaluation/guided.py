@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from latent_inpaint.evaluation.classical import Hole, Picture, from_picture, in_threads, to_picture
 from latent_inpaint.evaluation.curation import Curator
 from latent_inpaint.evaluation.guides import Guide, GuideMaker
 from latent_inpaint.evaluation.methods import BlindMethod
 from latent_inpaint.evaluation.networks import Network, load_network
-from latent_inpaint.evaluation.patchmatch import check_installed, check_sources, load_patchmatch
+from latent_inpaint.models.classical.base import Hole, Picture, from_picture, in_threads, to_picture
+from latent_inpaint.models.classical.patchmatch import check_installed, check_sources, load_patchmatch
 from latent_inpaint.models.inpainter import composite
 
 

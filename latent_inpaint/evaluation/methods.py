@@ -4,8 +4,7 @@ A method is an object with a `name` and one call, `method(image, mask) -> predic
 composites the prediction into the picture. One that draws says so (`multiple`) and is given a generator for
 each picture, so that a picture's result depends on the seed and its name alone. Most methods derive from
 `BlindMethod`, which hides the hole before the method sees the picture, so that no method can look at what it
-is asked to invent. A method of one's own is a class with a `fill` (or `fill_picture`, see
-`latent_inpaint.evaluation.classical`) and a file in `conf/methods` that names it.
+is asked to invent. A method of one's own is a class with a `fill` and a file in `conf/methods` that names it.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from latent_inpaint.inference.export import CHECKED_SIZES, FORMATS, export_model
 from latent_inpaint.inference.packing import save_half
 from latent_inpaint.inference.pipeline import Pipeline, load
 from latent_inpaint.inference.predicting import predict, watch
+from latent_inpaint.models.classical import PictureInpainter
 from latent_inpaint.models.inpainter import LatentModel
 from latent_inpaint.models.storage import save_model
 
@@ -23,9 +24,13 @@ def info(options: Namespace) -> int:
     pipeline = _load(options)
     model: Any = pipeline.model
     is_latent = isinstance(model, LatentModel)
-    count = sum(parameter.numel() for parameter in model.parameters())
-    name = type(model.refiner if is_latent else model).__name__
-    print(f"network     {name}, {count / 1e6:.2f} M parameters{', draws' if pipeline.multiple else ''}")
+    if isinstance(model, PictureInpainter):
+        settings = ", ".join(f"{name} {value}" for name, value in model.settings().items())
+        print(f"method      {type(model).__name__}, without weights; {settings}")
+    else:
+        count = sum(parameter.numel() for parameter in model.parameters())
+        name = type(model.refiner if is_latent else model).__name__
+        print(f"network     {name}, {count / 1e6:.2f} M parameters{', draws' if pipeline.multiple else ''}")
     if is_latent:
         encoder = model.encoder
         print(f"encoder     widths {encoder.stage_channels}, 1/{encoder.down_factor} of the picture's size")
@@ -38,13 +43,13 @@ def info(options: Namespace) -> int:
 def convert(options: Namespace) -> int:
     """Write a network in our own format."""
     save = save_half if options.half else save_model
-    print(save(_load(options).model.cpu(), options.output, {"converted_from": options.model}))
+    print(save(_network(options).cpu(), options.output, {"converted_from": options.model}))
     return 0
 
 
 def export(options: Namespace) -> int:
     """Write a network for other programs and check the file."""
-    difference = export_model(_load(options).model, options.output)
+    difference = export_model(_network(options), options.output)
     sizes = ", ".join(f"{height}×{width}" for height, width in CHECKED_SIZES)
     kind = FORMATS[options.output.suffix]
     print(f"{options.output}: {kind}, largest difference {difference:.1e} at {sizes}")
@@ -61,6 +66,14 @@ def benchmark(options: Namespace) -> int:
             flush=True,
         )
     return 0
+
+
+def _network(options: Namespace) -> Any:
+    """The network itself; a ValueError for a method without weights."""
+    model = _load(options).model
+    if isinstance(model, PictureInpainter):
+        raise ValueError(f"--model: {options.model} has no weights to write; a network is expected")
+    return model
 
 
 def _load(options: Namespace) -> Pipeline:

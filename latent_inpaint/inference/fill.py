@@ -17,7 +17,7 @@ from latent_inpaint.inference.memory import Budget
 from latent_inpaint.inference.progress import Progress, silent
 from latent_inpaint.inference.pyramid import build_pyramid, double
 from latent_inpaint.inference.refinement import RefinementOptions, RefinementWarning, refine_level
-from latent_inpaint.inference.regions import Region, find_regions, whole_picture
+from latent_inpaint.inference.regions import Region, default_context, find_regions, whole_picture
 from latent_inpaint.inference.seam import feather_seam
 from latent_inpaint.inference.windows import decode, encode, mask_of, split
 from latent_inpaint.models.inpainter import Inpainter, LatentModel, draws
@@ -83,7 +83,8 @@ def fill(canvas: Canvas, hole: Pixels, network: Inpainter, options: FillOptions)
     multiple = _ALIGNMENT * getattr(network, "down_factor", 1)
     regions = [whole_picture(hole)]
     if options.region_of_interest:
-        regions = find_regions(hole, options.context, multiple)
+        context_of = getattr(network, "context_of", default_context)
+        regions = find_regions(hole, options.context, multiple, context_of)
     if options.refine and not any(options.n_halvings(network, region.box) for region in regions):
         _warn_that_nothing_is_refined(options.refinement)
     with torch.no_grad(), _eval_mode(network):
@@ -118,10 +119,11 @@ def _fill_at_once(
     """Fill a region at the canvas' own size: the refiner sees all of the crop."""
     device = device_of(network)
     is_pasted = region.box != canvas.whole
+    bends = is_pasted and not getattr(network, "keeps_known", False)
     membrane = options.membrane
     if membrane is None:
-        membrane = is_pasted and options.feather is None and options.budget.holds_joined(region.box)
-    feather = 0 if membrane else _feather(options, is_pasted)
+        membrane = bends and options.feather is None and options.budget.holds_joined(region.box)
+    feather = 0 if membrane else _feather(options, bends)
     with torch.autocast(device.type, options.dtype, enabled=options.dtype is not torch.float32):
         parts = _predictions(canvas, hole, region, network, options, RIM if membrane else feather)
         if membrane:

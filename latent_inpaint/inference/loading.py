@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from latent_inpaint.importers import containers, lama
+from latent_inpaint.models.classical import CLASSICAL
 from latent_inpaint.models.inpainter import Inpainter
 from latent_inpaint.models.storage import (
     DESCRIPTION_NAME,
@@ -20,12 +21,13 @@ from latent_inpaint.models.storage import (
     load_model,
     read_card,
 )
+from latent_inpaint.near import near
 
 BOX = Path(__file__).parent / "box"
 ACCEPTED = (
     f"a folder with {DESCRIPTION_NAME} and {WEIGHTS_NAME}, a run's folder, a checkpoint of a run (.ckpt), "
     f"a LaMa folder or zip ({lama.CONFIG_NAME} and {' or '.join(lama.CHECKPOINT_NAMES)}), big-lama.pt, "
-    "or hf://owner/name"
+    f"hf://owner/name, or one of {', '.join(CLASSICAL)}"
 )
 
 
@@ -37,6 +39,7 @@ def read_model(source: str | Path | None) -> tuple[Any, dict[str, Any]]:
 
     Raises:
         FileNotFoundError: nothing is there.
+        ImportError: a classical method's library is not installed.
         ValueError: what is there is no inpainting network, is damaged, or would run code.
     """
     if source is None:
@@ -49,11 +52,15 @@ def read_model(source: str | Path | None) -> tuple[Any, dict[str, Any]]:
         from latent_inpaint.inference.hub import download
 
         return _read_folder(download(str(source)))
+    if str(source) in CLASSICAL:
+        return CLASSICAL[str(source)]().eval(), {}
     path = Path(source).expanduser()
     if path.is_dir():
         return _read_folder(path)
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file or folder; expected {ACCEPTED}")
+        raise FileNotFoundError(
+            f"{path}: no such file or folder{near(str(source), list(CLASSICAL))}; expected {ACCEPTED}"
+        )
     return _read_file(path)
 
 

@@ -265,13 +265,16 @@ def load(
 
     Args:
         source: a model folder, a run's folder or checkpoint, a LaMa folder or zip, LaMa's TorchScript file,
-            or `hf://owner/name`; None is the small network that comes with the package.
+            or `hf://owner/name`; or the name of a method without weights, `patchmatch`, `telea`,
+            `navier_stokes` (a folder of that name is `./patchmatch`); None is the small network that comes
+            with the package.
         device: `auto` (CUDA, else MPS, else CPU), `cpu`, `cuda`, `cuda:1`, `mps`.
         precision: what `inpaint` computes in: `auto`, `float32` or `bfloat16`. Calls of the pipeline and of
             its model are not affected.
 
     Raises:
         FileNotFoundError: nothing is there.
+        ImportError: the library of a method without weights is missing (extra `classical`).
         ValueError: what is there is no inpainting network, is damaged, or would run code.
     """
     survive_forks()

@@ -7,6 +7,7 @@ groups whose crops cost more than one crop around both are joined.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,20 +46,33 @@ def whole_picture(hole: Pixels) -> Region:
     return Region(Box(0, 0, *hole.shape), np.ones(_cells(hole).shape, dtype=bool))
 
 
-def find_regions(hole: Pixels, context: int | None = None, multiple: int = 1) -> list[Region]:
+def default_context(side: int) -> int:
+    """Known pixels around a group whose longer side has `side` pixels: a fifth of it, within bounds."""
+    return max(SMALLEST_CONTEXT, min(side // 5, LARGEST_CONTEXT))
+
+
+def find_regions(
+    hole: Pixels,
+    context: int | None = None,
+    multiple: int = 1,
+    context_of: Callable[[int], int] = default_context,
+) -> list[Region]:
     """The groups of a hole with their crops; one that covers the picture where that costs no more.
 
     Args:
         hole: bool `[H, W]`, not empty.
-        context: known pixels around a group on every side; None is a fifth of the group's longer side,
-            between `SMALLEST_CONTEXT` and `LARGEST_CONTEXT`.
+        context: known pixels around a group on every side; None is what `context_of` gives.
         multiple: sides of the crops are multiples of it where the picture is large enough.
+        context_of: the default context of a group's longer side.
     """
     occupied = _cells(hole)
     reach = SMALLEST_CONTEXT if context is None else context
     labels = _label(occupied, reach // CELL // 2)
-    groups = [_Group(hole, labels == label, context, multiple) for label in range(1, labels.max() + 1)]
-    groups = _join(groups, hole, context, multiple)
+
+    def group_of(cells: Pixels) -> _Group:
+        return _Group(hole, cells, context, multiple, context_of)
+
+    groups = _join([group_of(labels == label) for label in range(1, labels.max() + 1)], group_of)
     if sum(group.box.area for group in groups) >= hole.size:
         return [whole_picture(hole)]
     return [Region(group.box, group.cells) for group in groups]
@@ -67,11 +81,18 @@ def find_regions(hole: Pixels, context: int | None = None, multiple: int = 1) ->
 class _Group:
     """Cells with hole in them, and the crop that they need."""
 
-    def __init__(self, hole: Pixels, cells: Pixels, context: int | None, multiple: int) -> None:
+    def __init__(
+        self,
+        hole: Pixels,
+        cells: Pixels,
+        context: int | None,
+        multiple: int,
+        context_of: Callable[[int], int],
+    ) -> None:
         self.cells = cells
         tight = _tight_box(hole, cells)
         longer = max(tight.bottom - tight.top, tight.right - tight.left)
-        margin = max(SMALLEST_CONTEXT, min(longer // 5, LARGEST_CONTEXT)) if context is None else context
+        margin = context_of(longer) if context is None else context
         smallest = SMALLEST_CROP if context is None else 1
         top, bottom = _widen(tight.top, tight.bottom, margin, hole.shape[0], smallest, multiple)
         left, right = _widen(tight.left, tight.right, margin, hole.shape[1], smallest, multiple)
@@ -128,7 +149,7 @@ def _widen(start: int, end: int, margin: int, size: int, smallest: int, multiple
     return start, start + wanted
 
 
-def _join(groups: list[_Group], hole: Pixels, context: int | None, multiple: int) -> list[_Group]:
+def _join(groups: list[_Group], group_of: Callable[[Pixels], _Group]) -> list[_Group]:
     """Join groups until no crop around two costs less than their two crops."""
     finished: list[_Group] = []
     pending = list(groups)
@@ -142,7 +163,7 @@ def _join(groups: list[_Group], hole: Pixels, context: int | None, multiple: int
         cheaper = np.flatnonzero(around_both <= apart)
         if len(cheaper):
             other = pending.pop(int(cheaper[0]))
-            pending.insert(0, _Group(hole, group.cells | other.cells, context, multiple))
+            pending.insert(0, group_of(group.cells | other.cells))
             pending += finished
             finished = []
         else:

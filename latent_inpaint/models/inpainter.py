@@ -16,7 +16,11 @@ from latent_inpaint.models.refiners.base import Condition, Refiner
 
 @runtime_checkable
 class Inpainter(Protocol):
-    """Anything that fills holes: evaluation, the page, export and the service ask for nothing more."""
+    """Anything that fills holes: evaluation, the page, export and the service ask for nothing more.
+
+    It may say more of itself: `keeps_known`, that its prediction is the picture outside the hole, so that
+    there is no seam to mend; `context_of(side)`, the known pixels it looks at around a hole so long.
+    """
 
     @property
     def multiple(self) -> bool:

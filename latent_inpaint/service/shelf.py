@@ -19,6 +19,9 @@ GOOD_AT = {
     "FlowRefiner": "several fills for one hole; slower",
     "DiffusionRefiner": "several fills for one hole; slower",
     "LamaGenerator": "large holes and repeating structures",
+    "PatchMatch": "texture copied from around the hole: grass, walls, foliage; some seconds",
+    "Telea": "scratches, specks and wires a few pixels wide; at once",
+    "NavierStokes": "scratches, specks and wires a few pixels wide; at once",
 }
 
 

@@ -3,12 +3,12 @@ import pytest
 import torch
 from torch import nn
 
-from latent_inpaint.evaluation.classical import from_picture, to_picture
+from latent_inpaint.evaluation.classical import PatchMatch
 from latent_inpaint.evaluation.curation import Curator, seam
 from latent_inpaint.evaluation.guided import GuidedPatchMatch, load_guided_patchmatch
 from latent_inpaint.evaluation.guides import ColourGuide, FeatureGuide, NoGuide, StructureGuide, in_the_plane
 from latent_inpaint.evaluation.networks import Network
-from latent_inpaint.evaluation.patchmatch import PatchMatch
+from latent_inpaint.models.classical.base import from_picture, to_picture
 
 pytest.importorskip("patchmatch", reason="pypatchmatch has no build for this Python")
 

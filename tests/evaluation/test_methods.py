@@ -7,11 +7,11 @@ import torch
 from omegaconf import OmegaConf
 from torch import nn
 
-from latent_inpaint.evaluation.classical import NavierStokes, Telea, from_picture, to_picture
+from latent_inpaint.evaluation.classical import NavierStokes, PatchMatch, Telea
 from latent_inpaint.evaluation.command import build_methods
 from latent_inpaint.evaluation.methods import CopyNothing, GreyFill, GroundTruth, MeanFill
 from latent_inpaint.evaluation.networks import Network, load_network, name_of
-from latent_inpaint.evaluation.patchmatch import PatchMatch
+from latent_inpaint.models.classical.base import from_picture, to_picture
 
 BLIND = [Telea(), NavierStokes(), CopyNothing(), GreyFill(), MeanFill()]
 has_patchmatch = find_spec("patchmatch") is not None
@@ -180,17 +180,17 @@ def test_a_missing_checkpoint_is_named():
 
 
 def test_a_method_without_its_library_is_left_out_with_one_line(monkeypatch, caplog):
-    monkeypatch.setattr("latent_inpaint.evaluation.patchmatch.find_spec", lambda name: None)
+    monkeypatch.setattr("latent_inpaint.models.classical.patchmatch.find_spec", lambda name: None)
     nodes = {
-        "patchmatch": {"_target_": "latent_inpaint.evaluation.patchmatch.PatchMatch"},
+        "patchmatch": {"_target_": "latent_inpaint.evaluation.classical.PatchMatch"},
         "mean": {"_target_": "latent_inpaint.evaluation.methods.MeanFill"},
     }
     caplog.set_level(logging.WARNING)
     (left,) = build_methods(OmegaConf.create(nodes), None)
     assert left.name == "mean"
     (message,) = caplog.messages
-    assert message.startswith("patchmatch is left out: needs pypatchmatch") and "\n" not in message
-    monkeypatch.setattr("latent_inpaint.evaluation.patchmatch.sys.version_info", (3, 10))
+    assert message.startswith("patchmatch is left out: PatchMatch needs pypatchmatch") and "\n" not in message
+    monkeypatch.setattr("latent_inpaint.models.classical.patchmatch.sys.version_info", (3, 10))
     monkeypatch.setattr("platform.python_version_tuple", lambda: ("3", "10", "4"))
     with pytest.raises(ImportError, match=r"no build for Python 3\.10, only from 3\.11 on"):
         PatchMatch()

@@ -11,10 +11,10 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 
 from latent_inpaint.evaluation import session
-from latent_inpaint.evaluation.classical import Telea
 from latent_inpaint.evaluation.command import build_methods, check_method_names, run
 from latent_inpaint.evaluation.files import read_rows
 from latent_inpaint.files import new_folder
+from latent_inpaint.models.classical import Telea
 
 ROOT = Path(__file__).parents[2]
 COMMON = {"data", "masks", "size", "metrics", "versions", "commit", "command", "timing"}
@@ -68,7 +68,7 @@ def test_methods_without_a_network_are_measured_once_for_all_jobs(pictures, netw
     assert comparable(found[0]) == comparable(found[1])
     assert [row["method"] for row in found[1]][:3] == ["tiny", "telea", "mean"]
     changed = [m for m in build_methods(cfg.methods, None) if m.name == "telea"]
-    changed[0].radius = 7
+    changed[0].inpainter.radius = 7
     session.compare(changed, data, instantiate(cfg.metrics), folder, gallery=None, kept=tmp_path / "kept")
     assert len(calls) == 6
 

@@ -66,6 +66,8 @@ def test_predict_needs_no_extra(tmp_path):
         (["masks", "pictures", "masks"], "evaluate"),
         (["data", "check", "pictures"], "evaluate"),
         (["summarize", "runs"], "evaluate"),
+        (["info", "--model", "patchmatch"], "classical"),
+        (["info", "--model", "telea"], "classical"),
         (["export", "--output", "model.onnx"], "export"),
     ],
 )

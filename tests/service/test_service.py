@@ -11,6 +11,7 @@ from PIL import Image, ImageCms
 from serving import decoded, encoded, serving
 
 import latent_inpaint
+from latent_inpaint.service.shelf import Shelf
 
 
 def post(client, picture, hole, path="/v1/inpaint", **fields):
@@ -167,6 +168,16 @@ def test_networks_are_loaded_one_at_a_time(client, picture, hole):
     assert not any(m["loaded"] for m in client.post("/v1/models/other/unload").json()["models"])
     assert client.post("/v1/models/nothing/load").status_code == 404
     assert "there are box, other" in post(client, picture, hole, model="nothing").json()["detail"]
+
+
+def test_methods_without_weights_stand_beside_the_networks(picture, hole):
+    pytest.importorskip("cv2", reason="needs the extra classical")
+    shelf = Shelf({"default": None, "telea": "telea"}, lambda source: latent_inpaint.load(source, "cpu"))
+    repaired = shelf.get("telea").inpaint(picture, hole)
+    assert np.array_equal(repaired[hole == 0], picture[hole == 0])
+    default, telea = shelf.list()
+    assert telea["kind"] == "Telea" and telea["several"] is False and "scratches" in telea["good_at"]
+    assert telea["loaded"] and not default["loaded"]
 
 
 def test_what_is_counted(client, picture, hole):
