@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from latent_inpaint.losses.base import LossTerm, at_least_float32
 from latent_inpaint.losses.feature_matching import feature_distances
+from latent_inpaint.models.norm import mean_of_all, n_processes
 from latent_inpaint.spaces import Backbone, Outputs
 
 
@@ -33,8 +34,16 @@ def perceptual_loss(
     distances = feature_distances(features, target_features)
     if not relative:
         return distances.sum()
-    variances = torch.stack([at_least_float32(target).var() for target in target_features])
+    variances = torch.stack([_variance(at_least_float32(target)) for target in target_features])
     return (distances / variances.clamp_min(1e-12)).sum()
+
+
+def _variance(target: Tensor) -> Tensor:
+    """Over the batch, of all processes, the channels and space."""
+    n, total = target.numel(), target.numel() * n_processes()
+    mean, unbiased = target.mean(), total / max(1, total - 1)
+    within = target.var() * ((n - 1) / n * unbiased)
+    return mean_of_all(within + unbiased * (mean - mean_of_all(mean)).square())
 
 
 class Perceptual(LossTerm):

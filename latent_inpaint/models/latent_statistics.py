@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from latent_inpaint.models.norm import mean_of_all
+
 
 class LatentStatistics(nn.Module):
     """Standardises latents per channel. Mean and deviation are averaged over the first training batches, then
@@ -42,7 +44,7 @@ class LatentStatistics(nn.Module):
         counts = self.batches_seen < self.n_batches
         latent = latent.float()
         for buffer, value in ((self.mean, latent), (self.square, latent.square())):
-            moved = buffer + (value.mean(dim=(0, 2, 3)) - buffer) / (self.batches_seen + 1)
+            moved = buffer + (mean_of_all(value.mean(dim=(0, 2, 3))) - buffer) / (self.batches_seen + 1)
             buffer.copy_(torch.where(counts, moved, buffer))
         self.batches_seen += counts
 

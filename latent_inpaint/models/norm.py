@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 
 
@@ -30,3 +31,22 @@ def conv_norm(conv: nn.Conv2d, norm: nn.Module, x: Tensor) -> Tensor:
 def batch_norms(model: nn.Module) -> list[nn.BatchNorm2d | nn.SyncBatchNorm]:
     """The network's BatchNorm layers, frozen or not, of one process or synchronised."""
     return [module for module in model.modules() if isinstance(module, (nn.BatchNorm2d, nn.SyncBatchNorm))]
+
+
+def n_processes() -> int:
+    """How many processes work together."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def mean_of_all(value: Tensor) -> Tensor:
+    """The mean of a statistic over all processes, whose batches are equally large; no gradient passes.
+
+    Example:
+        >>> mean_of_all(torch.tensor([1.0, 2.0]))  # without others
+        tensor([1., 2.])
+    """
+    if n_processes() == 1:
+        return value
+    total = value.detach().clone()
+    dist.all_reduce(total)
+    return total / n_processes()

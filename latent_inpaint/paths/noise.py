@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import torch
@@ -11,6 +11,29 @@ from torch import Tensor
 Generators: TypeAlias = torch.Generator | Sequence[torch.Generator]
 """One generator for a batch, or one for each of its pictures: then a picture's noise depends on nothing but
 its own generator."""
+
+
+class SharedGenerator(torch.Generator):
+    """A generator that several processes have alike, each of which takes its part of what is drawn for all.
+
+    Attributes:
+        share: number of this process, and of all.
+    """
+
+    share: tuple[int, int] = (0, 1)
+
+
+def shared(generator: torch.Generator, n: int, draw: Callable[[int], Tensor]) -> Tensor:
+    """`draw(n)` for a batch of `n`; of a `SharedGenerator` this process's rows of what is drawn for all.
+
+    Example:
+        >>> generator = SharedGenerator()
+        >>> generator.share = (1, 2)
+        >>> shared(generator, 2, torch.arange)
+        tensor([2, 3])
+    """
+    rank, world_size = getattr(generator, "share", (0, 1))
+    return draw(world_size * n)[rank * n : (rank + 1) * n]
 
 
 def sent_to(x: Tensor, drawn: Tensor) -> Tensor:
@@ -42,7 +65,8 @@ def normal_like(x: Tensor, generator: Generators) -> Tensor:
         True
     """
     if isinstance(generator, torch.Generator):
-        return sent_to(x, torch.randn(x.shape, generator=generator))
+        shape = x.shape[1:]
+        return sent_to(x, shared(generator, len(x), lambda n: torch.randn(n, *shape, generator=generator)))
     _check_count(generator, len(x))
     return sent_to(x, torch.stack([torch.randn(x.shape[1:], generator=one) for one in generator]))
 

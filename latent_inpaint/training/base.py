@@ -20,6 +20,8 @@ from latent_inpaint.losses.base import LossTerm
 from latent_inpaint.losses.objective import Objective
 from latent_inpaint.models.norm import batch_norms
 from latent_inpaint.models.parts import describe, describes
+from latent_inpaint.paths.noise import SharedGenerator
+from latent_inpaint.training.distributed import n_processes
 from latent_inpaint.training.finite import LossWatch
 from latent_inpaint.training.randomness import random_states, restore_random_states
 from latent_inpaint.training.turns import OptimizerFactory, SchedulerFactory, Turn, is_in, take_turns
@@ -181,14 +183,16 @@ class TrainingModule(pl.LightningModule):
             datamodule.images_seen = self.images_seen
 
     def generator(self, batch_idx: int = 0) -> torch.Generator:
-        """Of its own for each step and process: a resumed run draws what an uninterrupted one would.
+        """Of its own for each step: a resumed run draws what an uninterrupted one would, and several
+        processes together what one with the batch of all would, each its part.
 
         Args:
             batch_idx: number of the batch in a validation, where no step is made between two.
         """
-        key = [torch.initial_seed(), self.images_seen, self.global_rank, *([batch_idx] if batch_idx else [])]
-        seeds = np.random.SeedSequence(key)
-        return torch.Generator().manual_seed(int(seeds.generate_state(1)[0]))
+        key = [torch.initial_seed(), self.images_seen, 0, *([batch_idx] if batch_idx else [])]
+        generator = SharedGenerator()
+        generator.share = self.global_rank, n_processes()
+        return generator.manual_seed(int(np.random.SeedSequence(key).generate_state(1)[0]))
 
     def _keep(self, batch: Batch) -> Path:
         path = Path(self.trainer.default_root_dir) / "non_finite_batch.pt"

@@ -14,6 +14,8 @@ from lightning_fabric.plugins.environments import SLURMEnvironment, TorchElastic
 from pytorch_lightning.plugins import LayerSync
 from torch import Tensor, nn
 
+from latent_inpaint.models.norm import n_processes
+
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
@@ -53,11 +55,6 @@ def joined_processes(accelerator: str) -> Iterator[bool]:
 def is_first() -> bool:
     """Whether this is the first process, or the only one."""
     return not dist.is_initialized() or dist.get_rank() == 0
-
-
-def n_processes() -> int:
-    """How many processes train together."""
-    return dist.get_world_size() if dist.is_initialized() else 1
 
 
 def share(decide: Callable[[], T]) -> T:

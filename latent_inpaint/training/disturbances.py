@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from latent_inpaint.losses.base import non_negative
+from latent_inpaint.paths.noise import shared
 
 
 class LatentNoise:
@@ -30,6 +31,7 @@ class LatentNoise:
             latent: `[B, C, h, w]`.
             generator: source of everything random, on the CPU.
         """
-        level = self.most * torch.rand(len(latent), 1, 1, 1, generator=generator)
-        noise = level * torch.randn(latent.shape, generator=generator)
+        count, shape = len(latent), latent.shape[1:]
+        level = self.most * shared(generator, count, lambda n: torch.rand(n, 1, 1, 1, generator=generator))
+        noise = level * shared(generator, count, lambda n: torch.randn(n, *shape, generator=generator))
         return latent + latent.detach().std(dim=(0, 2, 3), keepdim=True) * noise.to(latent)

@@ -26,9 +26,9 @@ SETTINGS = [*TINY, "run_name=run"]
 TWO = ["trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu"]
 
 
-def command(pictures, outputs, *overrides):
+def command(pictures, outputs, *overrides, experiment="latent_control"):
     where = [f"data.root={pictures}", f"paths.outputs={outputs}"]
-    return [sys.executable, str(TRAIN), "+experiment=latent_control", *SETTINGS, *where, *overrides]
+    return [sys.executable, str(TRAIN), f"+experiment={experiment}", *SETTINGS, *where, *overrides]
 
 
 def columns(run):
@@ -60,6 +60,31 @@ def test_two_processes_train_as_one_with_the_double_batch(compose, pictures, tmp
     )
     assert abs(first["psnr"] - second["psnr"]) < 1e-4 and abs(first["ssim"] - second["ssim"]) < 1e-4
     assert read_checkpoint(two / "checkpoints" / "last.ckpt")["images_seen"] == 16
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("experiment", "steps"), [("flow", 4), ("diffusion_v", 4), ("lama", 2)])
+def test_drawn_and_adversarial_experiments_train_as_one_process(
+    compose, pictures, tmp_path, experiment, steps
+):
+    """Of an adversarial training two steps: roundings grow fast in it."""
+    settings = [f"trainer.max_steps={steps}", "trainer.log_every_n_steps=1"]
+    one = train_and_evaluate(compose(experiment, "data.batch_size=4", *settings, "methods=[mean]"))
+    found = (one.parents[1] / "cache" / "autoencoder").glob("*/model")
+    shared = [f"autoencoder.checkpoint={path}" for path in found]
+    outputs = tmp_path / "two"
+    line = command(pictures, outputs, *TWO, *shared, "data.batch_size=2", *settings, experiment=experiment)
+    done = subprocess.run(line, capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stderr
+    two = outputs / experiment / "run"
+    ours, theirs = columns(one), columns(two)
+    for name in [name for name in ours if name.startswith("train/")] + ["val/ssim", "val/psnr"]:
+        assert np.allclose(ours[name], theirs[name], rtol=1e-4, atol=1e-4), name
+    first, second = (
+        json.loads((run / "metrics.json").read_text())["rows"][0]["metrics"] for run in (one, two)
+    )
+    for name in ("psnr", "ssim", "l1_hole"):  # of what the two fill
+        assert abs(first[name] - second[name]) < 1e-4
 
 
 def test_who_starts_the_processes():

@@ -17,7 +17,7 @@ from latent_inpaint.models.refiners.conditioning import check_settings, shown
 from latent_inpaint.models.refiners.denoised import Denoised
 from latent_inpaint.models.refiners.sampling import Guidance, Sampler, Task
 from latent_inpaint.paths.known import Known, position_times
-from latent_inpaint.paths.noise import Generators, normal_like, seeded, seeds, sent_to
+from latent_inpaint.paths.noise import Generators, normal_like, seeded, seeds, sent_to, shared
 from latent_inpaint.paths.path import LinearPath, Path
 from latent_inpaint.paths.prediction import Prediction
 from latent_inpaint.paths.samplers import Field, Progress
@@ -96,9 +96,12 @@ class GenerativeRefiner(Refiner):
             self.statistics.update(target)
             self.condition_statistics.update(target if base is None else target + base)
         clean = self.statistics.standardise(target)
-        t = sent_to(clean, shift(self.times.draw(len(clean), generator), self.time_shift))
+        batch = len(clean)
+        times = shared(generator, batch, lambda n: self.times.draw(n, generator))
+        t = sent_to(clean, shift(times, self.time_shift))
         noise = normal_like(clean, generator)
-        kept = sent_to(clean, torch.rand(len(clean), generator=generator)) >= self.dropped
+        drops = shared(generator, batch, lambda n: torch.rand(n, generator=generator))
+        kept = sent_to(clean, drops) >= self.dropped
         channels, known = self._channels(condition, base, kept), self._known(condition, base)
         levels = self._levels(t, known, kept)
         z = self.path.at(clean, noise, levels)
