@@ -22,6 +22,7 @@ def register_resolvers() -> None:
     OmegaConf.register_new_resolver("share", _share, replace=True)
     OmegaConf.register_new_resolver("down_factor", lambda stages: 2 ** (len(stages) - 1), replace=True)
     OmegaConf.register_new_resolver("condition_channels", _condition_channels, replace=True)
+    OmegaConf.register_new_resolver("dimension_shift", _dimension_shift, replace=True)
 
 
 def share_cores() -> None:
@@ -56,3 +57,8 @@ def _share(steps: int, part: int, of: int) -> int:
 def _condition_channels(channels: int, down_factor: int) -> int:
     """What a denoiser sees beside the latent: see `models.refiners.conditioning.condition_channels`."""
     return channels + 1 + down_factor**2
+
+
+def _dimension_shift(channels: int, size: int, down_factor: int) -> float:
+    """As `paths.times.dimension_shift`; 1 for a latent of few numbers."""
+    return max(1.0, round((channels * (size / down_factor) ** 2 / 4096) ** 0.5, 3))
