@@ -1,7 +1,5 @@
 """What the Fréchet distances compare: one vector a picture, of EfficientNet-Lite0 or of FID's Inception."""
 
-from pathlib import Path
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -31,23 +29,20 @@ class Lite0FrechetFeatures(nn.Module):
 
 
 class InceptionFrechetFeatures(nn.Module):
-    """What FID compares.
-
-    Larger pictures are first brought to 299² by an antialiased bicubic (Parmar et al., 2022); up to 299² the
-    features are torch-fidelity's own.
+    """What FID compares: torch-fidelity's own features, whose network resizes without antialiasing.
 
     Args:
-        weights: see `InceptionFeatures`.
-        sha256: see `InceptionFeatures`.
+        backbone: the network.
+        antialiased: first bring larger pictures to 299² by an antialiased bicubic (Parmar et al., 2022).
     """
 
-    def __init__(self, weights: str | Path, sha256: str | None = None) -> None:
+    def __init__(self, backbone: InceptionFeatures, antialiased: bool = False) -> None:
         super().__init__()
-        self.backbone = InceptionFeatures(weights, sha256)
+        self.backbone, self.antialiased = backbone, antialiased
 
     def forward(self, image: Tensor) -> Tensor:
         """Map an image `[B, 3, H, W]` in [0, 1], rounded to 8 bits as a saved picture is, to `[B, 2048]`."""
-        if max(image.shape[-2:]) > INCEPTION_SIZE:
+        if self.antialiased and max(image.shape[-2:]) > INCEPTION_SIZE:
             size = (INCEPTION_SIZE, INCEPTION_SIZE)
             image = F.interpolate(image, size, mode="bicubic", antialias=True, align_corners=False)
         return self.backbone(image)[0]

@@ -13,7 +13,7 @@ from latent_inpaint.metrics.frechet_features import (
     InceptionFrechetFeatures,
     Lite0FrechetFeatures,
 )
-from latent_inpaint.models.backbones import inception, lite0, lpips
+from latent_inpaint.models.backbones import InceptionFeatures, inception, lite0, lpips
 from latent_inpaint.models.backbones.weights import WeightsFile
 
 logger = logging.getLogger(__name__)
@@ -24,7 +24,8 @@ class MetricNetworks:
 
     Attributes:
         perceptual: features of PD-lite0.
-        frechet: by backbone ("lite0", "inception"), a network from images to features `[B, D]`.
+        frechet: by backbone ("lite0", "inception", "inception_antialiased"), a network from images to
+            features `[B, D]`.
         lpips: features of LPIPS, or None if its weights are missing or not wanted.
         missing: one line per missing file of weights.
     """
@@ -49,7 +50,9 @@ class MetricNetworks:
         }
         self.lpips: lpips.LPIPSFeatures | None = None
         if path := self._find(inception.WEIGHTS, inception_weights):
-            self.frechet["inception"] = InceptionFrechetFeatures(path, inception_sha256).to(self.device)
+            network = InceptionFeatures(path, inception_sha256).to(self.device)
+            self.frechet["inception"] = InceptionFrechetFeatures(network)
+            self.frechet["inception_antialiased"] = InceptionFrechetFeatures(network, antialiased=True)
         if path := self._find(lpips.WEIGHTS[lpips_net], lpips_weights):
             self.lpips = lpips.LPIPSFeatures(lpips_net, path, lpips_sha256).to(self.device)
 

@@ -6,17 +6,24 @@ import torch.nn.functional as F
 from latent_inpaint.files import sha256_of
 from latent_inpaint.metrics.frechet import frechet_between
 from latent_inpaint.metrics.frechet_features import InceptionFrechetFeatures, Lite0FrechetFeatures
-from latent_inpaint.models.backbones import Lite0Features
+from latent_inpaint.models.backbones import InceptionFeatures, Lite0Features
 
 
 def test_pictures_above_299_are_antialiased(inception_file):
-    network = InceptionFrechetFeatures(inception_file, sha256=sha256_of(inception_file))
+    backbone = InceptionFeatures(inception_file, sha256_of(inception_file))
+    network, published = (
+        InceptionFrechetFeatures(backbone, antialiased=True),
+        InceptionFrechetFeatures(backbone),
+    )
     seen = []
     network.backbone.network.register_forward_pre_hook(lambda _module, inputs: seen.append(inputs[0]))
     rows = torch.arange(598) % 2  # the finest stripes: every second row alone would be black or white
-    network(rows.float()[None, None, :, None].expand(1, 3, 598, 598))
+    stripes = rows.float()[None, None, :, None].expand(1, 3, 598, 598)
+    network(stripes)
     assert seen[0].shape == (1, 3, 299, 299)
     assert (seen[0][:, :, 2:-2].float() - 127.5).abs().max() < 4
+    published(stripes)
+    assert seen[1].shape == (1, 3, 598, 598)  # torch-fidelity's network resizes it
 
 
 @pytest.mark.slow
@@ -41,7 +48,7 @@ def test_fid_is_torch_fidelitys_on_the_same_folders(no_network, inception_file, 
         verbose=False,
         feature_extractor_weights_path=str(inception_file),
     )["frechet_inception_distance"]
-    network = InceptionFrechetFeatures(inception_file, sha256=sha256_of(inception_file))
+    network = InceptionFrechetFeatures(InceptionFeatures(inception_file, sha256_of(inception_file)))
     with torch.no_grad():
         a, b = (network(torch.from_numpy(side).permute(0, 3, 1, 2) / 255) for side in pictures)
     assert expected > 0

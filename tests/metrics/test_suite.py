@@ -160,7 +160,13 @@ def test_missing_weights_are_one_line_each_and_never_an_error(no_network, pictur
         assert suite.missing == [record.getMessage() for record in caplog.records]
     feed(suite, pictures, 5)
     metrics = suite.compute()["metrics"]
-    assert [key for key, value in metrics.items() if value is None] == ["fid", "lpips", "p_ids", "u_ids"]
+    assert [key for key, value in metrics.items() if value is None] == [
+        "fid",
+        "fid_antialiased",
+        "lpips",
+        "p_ids",
+        "u_ids",
+    ]
 
 
 def test_lite0_asks_for_no_weights(no_network, caplog):
