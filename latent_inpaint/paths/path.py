@@ -7,7 +7,6 @@ Stable Diffusion (scaled linear) or Nichol & Dhariwal (2021, cosine), zero termi
 
 from __future__ import annotations
 
-import functools
 import math
 from dataclasses import dataclass
 from typing import Protocol
@@ -206,12 +205,20 @@ def change_path(z: Tensor, t: Tensor, source: Path, target: Path) -> tuple[Tenso
     return spread(scale, z) * z, t_target
 
 
-@functools.lru_cache(maxsize=16)
+_TABLES: dict[tuple[Betas, bool, torch.device], Tensor] = {}
+
+
 def _table(betas: Betas, zero_terminal_snr: bool, device: torch.device) -> Tensor:
-    """`(α, σ)` at t = 0, 1/T … 1, `[2, T + 1]`; the ends are exact."""
+    """`(α, σ)` at t = 0, 1/T … 1, `[2, T + 1]`, made once; the ends are exact."""
+    key = betas, zero_terminal_snr, device
+    if key in _TABLES:
+        return _TABLES[key]
     with torch.device("cpu"):
         signal = betas.products().sqrt()
         if zero_terminal_snr:
             signal = (signal - signal[-1]) * signal[0] / (signal[0] - signal[-1])
         signal = torch.cat([torch.ones(1, dtype=torch.float64), signal])
-    return torch.stack([signal, (1 - signal.square()).sqrt()]).float().to(device)
+    table = torch.stack([signal, (1 - signal.square()).sqrt()]).float().to(device)
+    if type(table) is Tensor:  # where only costs are counted (dry_run) it holds no numbers
+        _TABLES[key] = table
+    return table

@@ -91,20 +91,21 @@ def test_ddim_is_theirs(z, betas, options, name):
     torch.testing.assert_close(x, ours, **tolerance)
 
 
+ETA = 0.9  # at 1 and no signal theirs takes the root of 0, by rounding sometimes of less
+
+
 def test_eta_is_theirs(z):
     path = VariancePreservingPath()
     scheduler = ddim_scheduler(
         prediction_type="v_prediction", rescale_betas_zero_snr=True, **dict(BETAS)[ScaledLinearBetas()]
     )
-    ours = ddim(estimate(path), z, sampling_times(10), path, 1.0, torch.Generator().manual_seed(3))
+    ours = ddim(estimate(path), z, sampling_times(10), path, ETA, torch.Generator().manual_seed(3))
     scheduler.set_timesteps(10)
     generator, x = torch.Generator().manual_seed(3), z
     for timestep in scheduler.timesteps:
         t = (timestep + 1) / 1000
         output = Velocity().from_clean(path, estimate(path)(x, t), x, t)
-        x = scheduler.step(output, timestep, x, eta=1.0, generator=generator).prev_sample
-    if not x.isfinite().all():
-        pytest.skip("this version of diffusers divides by the signal, which is 0 at the end")
+        x = scheduler.step(output, timestep, x, eta=ETA, generator=generator).prev_sample
     torch.testing.assert_close(x, ours, atol=1e-3, rtol=1e-3)
 
 
@@ -137,3 +138,12 @@ def test_refused_times(z):
         scheduler_sampler(scheduler, estimate(path), z, sampling_times(4, 3.0), path)
     with pytest.raises(ValueError, match="from 1 to 0"):
         scheduler_sampler(scheduler, estimate(path), z, torch.tensor([0.9, 0.0]), path)
+
+
+def test_a_dry_run_leaves_no_empty_table_behind():
+    from torch._subclasses import FakeTensorMode
+
+    path, t = VariancePreservingPath(ScaledLinearBetas(0.001, 0.0123)), torch.tensor([0.5])
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        path.coefficients(torch.ones(1))
+    assert all(type(value) is torch.Tensor for value in path.coefficients(t))
