@@ -178,17 +178,21 @@ def _bytes(tensors: Iterable[Tensor]) -> int:
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
+def _in_words(n_bytes: float) -> str:
+    return f"{n_bytes / 2**30:.2f} GiB" if n_bytes >= 2**30 else f"{n_bytes / 2**20:.1f} MiB"
+
+
 def _lines(cost: StepCost) -> list[str]:
-    gib = {
-        name: f"{getattr(cost, name) / 2**30:.2f} GiB"
+    size = {
+        name: _in_words(getattr(cost, name))
         for name in ("activations", "weights", "average", "gradients", "optimizer", "peak")
     }
-    per_image = cost.activations / cost.batch_size / 2**20
+    per_image = _in_words(cost.activations / cost.batch_size)
     return [
         f"parameters   {cost.parameters / 1e6:.2f} M, of which {cost.trainable / 1e6:.2f} M train",
         f"operations   {cost.flops / 1e9:.2f} GFLOP an image and step, forward and backward",
-        f"activations  {gib['activations']} kept for the backward pass, {per_image:.1f} MiB an image",
-        f"peak         {gib['peak']}: with weights {gib['weights']}, their average {gib['average']}, "
-        f"gradients {gib['gradients']}, optimizer {gib['optimizer']}",
+        f"activations  {size['activations']} kept for the backward pass, {per_image} an image",
+        f"peak         {size['peak']}: with weights {size['weights']}, their average {size['average']}, "
+        f"gradients {size['gradients']}, optimizer {size['optimizer']}",
         "             Python and the libraries, about 1 GiB, come on top",
     ]
