@@ -122,8 +122,8 @@ def add_model(command: argparse.ArgumentParser) -> None:
     """`info`: the network, and where it computes."""
     command.add_argument(
         "--model",
-        help="model or run folder, checkpoint, LaMa folder, zip or .pt; or a method without weights: "
-        "patchmatch, telea, navier_stokes (extra classical); default: the package's",
+        help="model or run folder, checkpoint, LaMa folder, zip or .pt; or quality (default) or fast, the "
+        "package's; or a method without weights: patchmatch, telea, navier_stokes (extra classical)",
     )
     _add_place(command)
 

@@ -28,6 +28,7 @@ def run(options: Namespace) -> None:
         seconds=options.max_seconds,
         memory_budget=options.memory_budget,
     )
+    from latent_inpaint.inference.loading import FAST, QUALITY
     from latent_inpaint.inference.pipeline import load
     from latent_inpaint.models.classical import installed
 
@@ -35,7 +36,7 @@ def run(options: Namespace) -> None:
         return load(source, options.device, options.precision)
 
     sources: dict[str, str | None] = {}
-    for given in options.model or ["default", *installed()]:
+    for given in options.model or [QUALITY, FAST, *installed()]:
         source = None if given == "default" else given
         name = _name(given)
         sources[given.replace("/", " ") if name in sources else name] = source

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from latent_inpaint.evaluation.card import source_sha256
 from latent_inpaint.evaluation.methods import BlindMethod
+from latent_inpaint.inference.loading import BOX, FAST, QUALITY
+from latent_inpaint.models.copying import CopyingInpainter
 from latent_inpaint.models.geometry import pad_to_multiple
 from latent_inpaint.models.inpainter import draws
 from latent_inpaint.models.refiners.generative import GenerativeRefiner
@@ -83,8 +85,8 @@ def load_network(checkpoint: str | None, name: str | None = None, device: str = 
     """A network from whatever `latent_inpaint.load` reads, its weights' checksum on the card.
 
     Args:
-        checkpoint: a run's folder, a checkpoint file, a model folder, or a LaMa folder; None is the network
-            that comes with the package.
+        checkpoint: a run's folder, a checkpoint file, a model folder, or a LaMa folder; None is
+            `quality`, the network that comes with the package and copies.
         name: how it is called in tables; None takes a name from the path.
         device: `auto`, `cpu`, `cuda` …
 
@@ -92,15 +94,15 @@ def load_network(checkpoint: str | None, name: str | None = None, device: str = 
         FileNotFoundError: nothing is there.
         ValueError: what is there is no inpainting network, or is damaged.
     """
-    from latent_inpaint.inference.loading import BOX
     from latent_inpaint.inference.pipeline import load
 
     model = load(checkpoint, device=device, precision="float32").model
-    source = str(BOX) if checkpoint is None else checkpoint
-    origin = {"checkpoint": "in the package" if checkpoint is None else checkpoint}
+    checkpoint = checkpoint or QUALITY
+    source = str(BOX) if checkpoint in (QUALITY, FAST) else checkpoint
+    origin = {"checkpoint": checkpoint}
     if Path(source).exists():
         origin["checkpoint_sha256"] = source_sha256(source)
-    return Network(model, name or name_of(source), origin)
+    return Network(model, name or name_of(checkpoint), origin)
 
 
 def load_sampled(checkpoint: str | None, sampler: Sampler, steps: int, device: str = "auto") -> Network:
@@ -124,6 +126,30 @@ def load_sampled(checkpoint: str | None, sampler: Sampler, steps: int, device: s
     refiner.sampler, refiner.steps = sampler, steps
     network.origin |= {"sampler": repr(sampler), "steps": steps, "calls": sampler.calls(steps)}
     return network
+
+
+def load_copying(
+    checkpoint: str | None,
+    depth: int = 48,
+    colour: float = 0.5,
+    texture: float = 2.0,
+    seed: int = 0,
+    device: str = "auto",
+) -> Network:
+    """A network that only lays out the hole: its texture is copied from the known region.
+
+    Args:
+        checkpoint: see `load_network`.
+        depth: see `CopyingInpainter`, also for what follows.
+        colour: weight of the network's colours.
+        texture: weight of the strength of texture around.
+        seed: of the random search.
+        device: `auto`, `cpu`, `cuda` …
+    """
+    network = load_network(checkpoint or FAST, device=device)
+    copying = CopyingInpainter(network.model, depth, colour, texture, seed).eval()
+    settings = {"depth": depth, "colour": colour, "texture": texture, "seed": seed}
+    return Network(copying, f"{network.name}, copying", {**network.origin, "copying": settings})
 
 
 def name_of(checkpoint: str) -> str:

@@ -7,10 +7,12 @@ from typing import Any
 
 from latent_inpaint.inference.benchmark import measure
 from latent_inpaint.inference.export import CHECKED_SIZES, FORMATS, export_model
+from latent_inpaint.inference.loading import FAST
 from latent_inpaint.inference.packing import save_half
 from latent_inpaint.inference.pipeline import Pipeline, load
 from latent_inpaint.inference.predicting import predict, watch
 from latent_inpaint.models.classical import PictureInpainter
+from latent_inpaint.models.copying import CopyingInpainter
 from latent_inpaint.models.inpainter import LatentModel
 from latent_inpaint.models.storage import save_model
 
@@ -69,10 +71,10 @@ def benchmark(options: Namespace) -> int:
 
 
 def _network(options: Namespace) -> Any:
-    """The network itself; a ValueError for a method without weights."""
-    model = _load(options).model
-    if isinstance(model, PictureInpainter):
-        raise ValueError(f"--model: {options.model} has no weights to write; a network is expected")
+    """The network itself, by default that of the package; a ValueError for a method without weights."""
+    model = load(options.model or FAST, options.device, options.precision).model
+    if isinstance(model, (PictureInpainter, CopyingInpainter)):
+        raise ValueError(f"--model: {options.model} is no network, which is expected, such as {FAST}")
     return model
 
 

@@ -80,6 +80,8 @@ def fill(canvas: Canvas, hole: Pixels, network: Inpainter, options: FillOptions)
     if options.refine and (draws(network) or not isinstance(network, LatentModel)):
         name = type(network).__name__
         raise ValueError(f"refine: a model that is a function of its latent is needed, {name} is none")
+    if hasattr(network, "within"):
+        network = network.within(options.budget.n_bytes)
     multiple = _ALIGNMENT * getattr(network, "down_factor", 1)
     regions = [whole_picture(hole)]
     if options.region_of_interest:

@@ -11,6 +11,7 @@ from torch import nn
 
 from latent_inpaint.importers import containers, lama
 from latent_inpaint.models.classical import CLASSICAL
+from latent_inpaint.models.copying import CopyingInpainter
 from latent_inpaint.models.inpainter import Inpainter
 from latent_inpaint.models.storage import (
     DESCRIPTION_NAME,
@@ -24,10 +25,13 @@ from latent_inpaint.models.storage import (
 from latent_inpaint.near import near
 
 BOX = Path(__file__).parent / "box"
+QUALITY, FAST = "quality", "fast"
+"""The network in the package with texture copied to where it says, which is the default; and it alone."""
+NAMES = (QUALITY, FAST, *CLASSICAL)
 ACCEPTED = (
     f"a folder with {DESCRIPTION_NAME} and {WEIGHTS_NAME}, a run's folder, a checkpoint of a run (.ckpt), "
     f"a LaMa folder or zip ({lama.CONFIG_NAME} and {' or '.join(lama.CHECKPOINT_NAMES)}), big-lama.pt, "
-    f"hf://owner/name, or one of {', '.join(CLASSICAL)}"
+    f"hf://owner/name, or one of {', '.join(NAMES)}"
 )
 
 
@@ -42,12 +46,13 @@ def read_model(source: str | Path | None) -> tuple[Any, dict[str, Any]]:
         ImportError: a classical method's library is not installed.
         ValueError: what is there is no inpainting network, is damaged, or would run code.
     """
-    if source is None:
+    if source is None or str(source) in (QUALITY, FAST):
         if not (BOX / WEIGHTS_NAME).is_file():
             raise FileNotFoundError(
                 f"source: this installation comes without a network; give one: {ACCEPTED}"
             )
-        return _read_folder(BOX)
+        model, card = _read_folder(BOX)
+        return (model if source == FAST else CopyingInpainter(model).eval()), card
     if str(source).startswith("hf://"):
         from latent_inpaint.inference.hub import download
 
@@ -59,7 +64,7 @@ def read_model(source: str | Path | None) -> tuple[Any, dict[str, Any]]:
         return _read_folder(path)
     if not path.is_file():
         raise FileNotFoundError(
-            f"{path}: no such file or folder{near(str(source), list(CLASSICAL))}; expected {ACCEPTED}"
+            f"{path}: no such file or folder{near(str(source), list(NAMES))}; expected {ACCEPTED}"
         )
     return _read_file(path)
 

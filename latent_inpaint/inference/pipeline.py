@@ -76,6 +76,11 @@ class Pipeline:
         """Whether the model draws, so that it has several fills for a hole."""
         return draws(self.model)
 
+    @property
+    def is_bounded(self) -> bool:
+        """Whether it keeps within a memory budget."""
+        return isinstance(self.model, LatentModel) or hasattr(self.model, "within")
+
     def __call__(self, image: Tensor, mask: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """The model's prediction, `[B, 3, H, W]` in [0, 1], in float32, on the image's device.
 
@@ -247,7 +252,7 @@ class Pipeline:
             raise ValueError(f"samples: {name} is a function with one fill for a hole, got {samples}")
         if steps is not None and not (self.multiple and isinstance(self.model, LatentModel)):
             raise ValueError(f"steps: {name} is not a sampler in latent space, got {steps}")
-        if memory_budget is not None and not isinstance(self.model, LatentModel):
+        if memory_budget is not None and not self.is_bounded:
             raise ValueError(f"memory_budget: what {name} needs is not known, it cannot be kept within one")
 
 
@@ -265,9 +270,9 @@ def load(
 
     Args:
         source: a model folder, a run's folder or checkpoint, a LaMa folder or zip, LaMa's TorchScript file,
-            or `hf://owner/name`; or the name of a method without weights, `patchmatch`, `telea`,
-            `navier_stokes` (a folder of that name is `./patchmatch`); None is the small network that comes
-            with the package.
+            or `hf://owner/name`; or a name: `fast`, the small network that comes with the package;
+            `quality`, the same with texture copied to where it says, which is what None is; `patchmatch`,
+            `telea`, `navier_stokes`, methods without weights (a folder of that name is `./patchmatch`).
         device: `auto` (CUDA, else MPS, else CPU), `cpu`, `cuda`, `cuda:1`, `mps`.
         precision: what `inpaint` computes in: `auto`, `float32` or `bfloat16`. Calls of the pipeline and of
             its model are not affected.

@@ -23,6 +23,7 @@ from latent_inpaint.inference.batch import (
     sample_paths,
 )
 from latent_inpaint.inference.files import check_folder
+from latent_inpaint.inference.loading import FAST
 from latent_inpaint.inference.picture import check_options
 from latent_inpaint.inference.pipeline import Pipeline, load
 from latent_inpaint.inference.workers import WorkerPool
@@ -197,4 +198,5 @@ def _inpaint_options(options: Namespace) -> dict[str, Any]:
 
 
 def _load(options: Namespace) -> Pipeline:
-    return load(options.model, options.device, options.precision)
+    default = FAST if options.refine else None  # refinement is of a latent
+    return load(options.model or default, options.device, options.precision)

@@ -19,7 +19,8 @@ class Inpainter(Protocol):
     """Anything that fills holes: evaluation, the page, export and the service ask for nothing more.
 
     It may say more of itself: `keeps_known`, that its prediction is the picture outside the hole, so that
-    there is no seam to mend; `context_of(side)`, the known pixels it looks at around a hole so long.
+    there is no seam to mend; `context_of(side)`, the known pixels it looks at around a hole so long;
+    `within(n_bytes)`, itself with no more memory than that, if that can be.
     """
 
     @property

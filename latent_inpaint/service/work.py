@@ -17,7 +17,6 @@ from latent_inpaint.inference.holes import alpha_hole, without_alpha
 from latent_inpaint.inference.mask import grow, read_hole
 from latent_inpaint.inference.pipeline import Pipeline
 from latent_inpaint.inference.progress import Progress
-from latent_inpaint.models.inpainter import LatentModel
 from latent_inpaint.pictures.opening import open_picture
 from latent_inpaint.service.limits import Limits, Refused
 
@@ -134,7 +133,7 @@ def inpaint(
         feather=options.feather,
         membrane=options.membrane,
         refine=options.refine,
-        memory_budget=limits.memory_budget if isinstance(pipeline.model, LatentModel) else None,
+        memory_budget=limits.memory_budget if pipeline.is_bounded else None,
         progress=progress,
     )
     progress("writing", 0, 1)

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from latent_inpaint.data import Batch
-from latent_inpaint.evaluation.networks import load_sampled
+from latent_inpaint.evaluation.networks import load_copying, load_sampled
 from latent_inpaint.evaluation.runner import predict
 from latent_inpaint.models import (
     Decoder,
@@ -52,3 +52,15 @@ def test_a_function_has_no_sampler(tmp_path):
     save_model(model, tmp_path / "model")
     with pytest.raises(ValueError, match="checkpoint: expected a flow or diffusion, model is a function"):
         load_sampled(str(tmp_path / "model"), Override(), 4)
+
+
+def test_a_networks_texture_is_copied(saved):
+    """`methods=copying`: what is known stays, the fill is as rough as it, which no blur is."""
+    method = load_copying(saved, device="cpu")
+    assert method.name == "model, copying" and method.card()["copying"]["depth"] == 48
+    dots = torch.rand(1, 1, 64, 64, generator=torch.Generator().manual_seed(0)) > 0.5
+    image = dots.float().expand(1, 3, -1, -1)
+    mask = torch.zeros(1, 1, 64, 64)
+    mask[..., 24:40, 24:40] = 1
+    filled = method.draw(image * (1 - mask), mask, torch.Generator().manual_seed(0))
+    assert torch.equal(filled * (1 - mask), image * (1 - mask)) and filled[..., 24:40, 24:40].std() > 0.3
