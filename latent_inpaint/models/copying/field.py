@@ -53,7 +53,9 @@ class PatchField:
         self._guide = guide.flatten(1).T.contiguous()
         known = torch.where(hole, _FILLED, 1.0)[None]
         weight = self._patches_of(known, (self._top, self._left), self._size)[self._in_frame]
-        self._weight = weight / (len(picture) * weight.sum(dim=1, keepdim=True))
+        self._scale = (
+            (weight / (len(picture) * weight.sum(dim=1, keepdim=True))).sqrt().repeat(1, len(picture))
+        )
         frame = hole[self._top : self._top + self._size[0], self._left : self._left + self._size[1]]
         self._trust = _TRUST ** -_depth(frame).flatten()[self._in_frame]
         self.chosen, self.cost = self.targets, torch.zeros(len(self.targets), device=hole.device)
@@ -86,7 +88,7 @@ class PatchField:
             reach: how far away random sources are at first, in rows and columns.
             generator: source of random numbers, on the CPU.
         """
-        wanted = self._patches_of(filled, (self._top, self._left), self._size)[self._in_frame]
+        wanted = self._patches_of(filled, (self._top, self._left), self._size)[self._in_frame] * self._scale
         self.cost = self._cost_of(wanted, torch.arange(len(wanted), device=wanted.device), self.chosen)
         for strides in sweeps:
             self._ask_neighbours(wanted, strides)
@@ -165,8 +167,8 @@ class PatchField:
 
     def _cost_of(self, wanted: Tensor, which: Tensor, offered: Tensor) -> Tensor:
         """Of taking the patches at `offered` for the targets number `which`."""
-        unlike = (wanted[which] - self._patches[offered]).square_().unflatten(1, (len(self.picture), -1))
-        unlike = (unlike.sum(dim=1) * self._weight[which]).sum(dim=1)
+        unlike = self._patches.index_select(0, offered).mul_(self._scale.index_select(0, which))
+        unlike = unlike.sub_(wanted.index_select(0, which)).square_().sum(dim=1)
         return unlike + (self._guide[self.targets[which]] - self._guide[offered]).square_().sum(dim=1)
 
 
