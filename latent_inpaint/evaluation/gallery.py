@@ -26,10 +26,12 @@ class Gallery:
     Args:
         pictures: pictures on which all methods are compared, spread over the hole areas.
         extremes: best and worst cases of each method by each metric.
+        blind: write a blind sheet of those pictures, too; see `write_blind`.
     """
 
     pictures: int = 24
     extremes: int = 3
+    blind: bool = False
 
     def __post_init__(self) -> None:
         if self.pictures < 0 or self.extremes < 0:

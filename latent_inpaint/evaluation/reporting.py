@@ -32,7 +32,7 @@ def report(
         gallery: how many pictures to show.
         seed: of the evaluation.
     """
-    fair = [row["method"] for row in rows if _is_fair(row)]
+    fair = [row["method"] for row in rows if is_fair(row)]
     competing = [method for method in methods if method.name in fair]
     columns = used_columns(rows)
     cases = extreme_cases({name: values[name] for name in fair}, columns, gallery.extremes)
@@ -46,7 +46,7 @@ def content_of(rows: Sequence[Row], cases: Extremes, pictures: Sequence[ReportPi
     """What the page says, as JSON values; see `render_report`."""
     card = rows[0]["card"]
     columns = used_columns(rows)
-    fair = [row for row in rows if _is_fair(row)]
+    fair = [row for row in rows if is_fair(row)]
     return {
         "title": "Inpainting methods side by side",
         "facts": _facts(card),
@@ -101,7 +101,7 @@ def _methods(rows: Sequence[Row], columns: Sequence[Column]) -> list[dict[str, A
     return [
         {
             "name": row["method"],
-            "fair": _is_fair(row),
+            "fair": is_fair(row),
             "pictures": row["card"].get("n_images", 0),
             "failed": [f"{name}: {reason}" for name, reason in row["card"].get("failed", {}).items()],
             "seconds": row["card"].get("timing", {}).get("seconds_per_image"),
@@ -149,5 +149,6 @@ def _indexed(cases: Extremes, index: dict[str, int]) -> dict[str, Any]:
     }
 
 
-def _is_fair(row: Row) -> bool:
+def is_fair(row: Row) -> bool:
+    """Whether the method of a row of `metrics.json` sees no truth."""
     return not row["card"].get("sees_truth", False)

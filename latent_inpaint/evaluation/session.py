@@ -16,6 +16,7 @@ import torch
 
 from latent_inpaint.data.mask_sources import MaskSource
 from latent_inpaint.evaluation import card as cards
+from latent_inpaint.evaluation.blind import write_blind
 from latent_inpaint.evaluation.ceiling import AutoencoderCeiling
 from latent_inpaint.evaluation.files import ROWS_NAME, write_rows
 from latent_inpaint.evaluation.gallery import Gallery
@@ -23,7 +24,7 @@ from latent_inpaint.evaluation.journal import Journal
 from latent_inpaint.evaluation.methods import Method
 from latent_inpaint.evaluation.networks import Network
 from latent_inpaint.evaluation.pictures import picture_values, write_pictures
-from latent_inpaint.evaluation.reporting import report
+from latent_inpaint.evaluation.reporting import is_fair, report
 from latent_inpaint.evaluation.runner import check_names, evaluate, measure_part
 from latent_inpaint.evaluation.tables import LOG_WIDTH, console_table, markdown_rows
 from latent_inpaint.files import write_text
@@ -113,6 +114,9 @@ def compare(
     if gallery is not None:
         log.info("writing %s", folder / REPORT_NAME)
         write_text(folder / REPORT_NAME, report(methods, rows, data.val_dataloader(), values, gallery, seed))
+        if gallery.blind:
+            blind = [m for m, row in zip(methods, rows, strict=True) if is_fair(row)]
+            write_blind(folder, blind, data.val_dataloader(), values, gallery.pictures, seed)
     journal.remove()
     return rows
 
