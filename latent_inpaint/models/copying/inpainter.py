@@ -17,8 +17,8 @@ from latent_inpaint.models.parts import part
 
 SMALLEST_CONTEXT, LARGEST_CONTEXT = 64, 256
 """Bounds of the known pixels around a hole, else half its longer side, that patches come from."""
-BYTES_PER_POSITION = 1200
-"""Of a scale: two sets of patches of 5×5 positions, and the hole's, twice."""
+BYTES_PER_POSITION = 2400
+"""Of a scale, at most; measured on holes of 600 and 1,500 pixels."""
 
 
 @part

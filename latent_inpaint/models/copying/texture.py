@@ -21,7 +21,7 @@ RADIUS, FINE_RADIUS = 3, 2
 """Patches span 7 positions, at full size 5: what is laid out by then needs less to be recognised."""
 SMALLEST_SIDE = 84
 """A scale is halved if its shorter side is at least twelve patches long."""
-LARGEST = 2**21
+LARGEST = 2**20
 """Positions of a scale at which copying is worth its time: more are filled reduced."""
 _BLUR, _TEXTURE_WINDOW, _MANY = 2, 8, 2**15
 
@@ -48,7 +48,7 @@ def copy_texture(
         generator: source of random numbers, on the CPU.
         colour: weight of the squared difference to the estimate's colours, blurred.
         texture: weight of the squared difference to the strength of texture around, extended into the hole.
-        largest: positions of a scale in which patches are looked for, at most; each takes 1,200 bytes.
+        largest: positions of a scale in which patches are looked for, at most; each takes some 2,400 bytes.
 
     Returns:
         `[3, H, W]` in [0, 1], known pixels bit for bit as in the image. Where no patch is known all of the
@@ -104,12 +104,14 @@ def _improved(
 ) -> Tensor:
     """Search and vote in turns: six rounds at the coarsest scale, two fewer at each finer one, at least two.
 
-    At full size, and where there is much to do, what comes from a coarser scale is moved about a little only.
+    At full size, and where there is much to do (then once), what comes from a coarser scale is moved about a
+    little only.
     The last vote is a sharp one.
     """
     whole = max(field.height, field.width)
-    settled = above > 0 and (level == 0 or len(field.targets) > _MANY)
-    rounds = 2 if settled else max(2, 6 - 2 * above)
+    many = len(field.targets) > _MANY
+    settled = above > 0 and (level == 0 or many)
+    rounds = 1 if settled and many else 2 if settled else max(2, 6 - 2 * above)
     sweeps = [(1,)] if settled else [(8, 4, 2, 1), (1,), (1,)]
     for number in range(rounds):
         near = settled or (above > 0 and number > 0)
@@ -145,7 +147,8 @@ def texture_strength(image: Tensor, hole: Tensor) -> Tensor:
         ]
     )
     window = 2 * _TEXTURE_WINDOW + 1
-    sums = functional.avg_pool2d(sums[None], window, 1, _TEXTURE_WINDOW, count_include_pad=False)[0]
+    sums = functional.avg_pool2d(sums[None], (window, 1), 1, (_TEXTURE_WINDOW, 0))
+    sums = functional.avg_pool2d(sums, (1, window), 1, (0, _TEXTURE_WINDOW))[0]
     return push_pull((sums[:2] / sums[2:].clamp_min(1e-6))[None], known[None, None])[0]
 
 
