@@ -55,7 +55,7 @@ def test_links_lead_somewhere():
 
 def test_the_table_is_the_measured_one():
     table = re.search(r"(?:^\|.*\n)+", TEXT, re.MULTILINE)[0]
-    assert table in (ROOT / "reports/tables/longer_run.md").read_text()
+    assert table in (ROOT / "reports/tables/quality.md").read_text()
 
 
 @pytest.mark.parametrize("command", [c for c in OURS if c[1] not in COMPOSED], ids=" ".join)
