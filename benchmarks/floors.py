@@ -114,10 +114,9 @@ def _jobs() -> dict[str, Callable[[], Any]]:
     def entering() -> Tensor:
         return latent.clone(memory_format=torch.preserve_format).requires_grad_()
 
-    encoder = trained.encoder
     return {
         "refiner, trained": backward(lambda: frozen.refine(entering())),
-        "encoder, trained": backward(lambda: encoder(torch.cat([image * (1 - mask), mask], dim=1))),
+        "encoder, trained": backward(lambda: trained.encode_masked(image, mask)),
         "decoder, trained": backward(lambda: trained.decode(entering())),
         "decoder, frozen": backward(lambda: frozen.decode(entering())),
         "encoder of the target": target,

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from benchmarks.floors import Part, TrafficMeter
+from benchmarks import floors
+from benchmarks.floors import Part, Rates, TrafficMeter, parts
 from benchmarks.lines import Line, console_table, markdown_lines
 from benchmarks.steps import ROWS, step_flops
 from benchmarks.suite import run
@@ -62,3 +63,11 @@ def test_one_group_writes_its_report(tmp_path):
     assert output.with_suffix(".md").read_text().count("\n") == len(lines) + 2
     with pytest.raises(ValueError, match=r"only: expected some of rows, .*got \['row'\]"):
         run(output, 1, ["row"])
+
+
+def test_every_part_has_a_floor(monkeypatch):
+    monkeypatch.setattr(floors, "SIZE", 32)
+    monkeypatch.setattr(floors, "BATCH_SIZE", 2)
+    found = {part.name: part for part in parts(Rates(1e9, 1e9), repeats=1)}
+    assert len(found) == 6 and all(part.flops > 0 and part.bytes > 0 for part in found.values())
+    assert found["decoder, trained"].flops > found["decoder, frozen"].flops
