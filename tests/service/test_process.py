@@ -130,3 +130,32 @@ def test_sixteen_clients_for_a_minute(tmp_path):
 )
 def test_networks_have_telling_names(source, name):
     assert _name(source) == name
+
+
+@pytest.mark.slow
+def test_kill_and_restart_lose_only_what_ran(tmp_path):
+    """Killed in the middle of a job: no file is left, and the same port serves again at once."""
+    (tmp_path / "first").mkdir()
+    (tmp_path / "second").mkdir()
+    with served(tmp_path / "first") as server:
+        failed = []
+
+        def ask():
+            try:
+                httpx.post(server.address + "v1/inpaint", files=request(2048), timeout=60)
+            except httpx.TransportError as error:
+                failed.append(error)
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        while httpx.get(server.address + "v1/health").json()["running"] == 0:
+            time.sleep(0.01)
+        server.process.kill()
+        assert server.process.wait(10) == -signal.SIGKILL
+        thread.join()
+        assert len(failed) == 1
+        left = [path for folder in (server.work, server.home, server.temporary) for path in folder.iterdir()]
+        assert left == []
+        port = server.address.rstrip("/").rpartition(":")[2]
+    with served(tmp_path / "second", f"--port={port}") as server:
+        assert httpx.post(server.address + "v1/inpaint", files=request()).status_code == 200
