@@ -79,7 +79,9 @@ def fill(canvas: Canvas, hole: Pixels, network: Inpainter, options: FillOptions)
     """
     if options.refine and (draws(network) or not isinstance(network, LatentModel)):
         name = type(network).__name__
-        raise ValueError(f"refine: a model that is a function of its latent is needed, {name} is none")
+        raise ValueError(
+            f"refine: a model that is a function of its latent is needed, such as fast; {name} is none"
+        )
     if hasattr(network, "within"):
         network = network.within(options.budget.n_bytes)
     multiple = _ALIGNMENT * getattr(network, "down_factor", 1)

@@ -87,7 +87,7 @@ def _as_markdown(card: Mapping[str, Any], n_bytes: int) -> str:
     metrics, size = card["metrics"], f"{n_bytes / 2**20:.2f}"
     evaluation = f"```bash\n{metrics['command']}\n```\n\n" if metrics["command"] != card["command"] else ""
     return f"""# The network in the box
-What `latent_inpaint.load()` gives without arguments. {size} MiB of float16; computes in float32.
+What `load("fast")` gives, and what lays out holes for `load()`. {size} MiB of float16; computes in float32.
 
 ## Data
 {card["data"]}

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from latent_inpaint.inference.fill import FillOptions
+from latent_inpaint.inference.loading import FAST
 from latent_inpaint.inference.mask import THRESHOLD, check_mask_options
 from latent_inpaint.inference.memory import budget_for
 from latent_inpaint.inference.pipeline import Pipeline, check_counts, load
@@ -82,6 +83,8 @@ def inpaint(
             has no use for.
         MemoryError: there is not enough memory; the message says which setting to try.
     """
+    if model is None and refine:  # of a latent, which copies have none of
+        model = FAST
     pipeline = model if isinstance(model, Pipeline) else _pipeline_of(model)
     return pipeline.inpaint(
         image,

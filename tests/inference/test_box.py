@@ -17,6 +17,7 @@ import latent_inpaint
 from latent_inpaint.cli import main
 from latent_inpaint.inference.loading import BOX
 from latent_inpaint.inference.packing import CARD_FIELDS, CARD_NAME, MAX_MIB, make_box, save_half
+from latent_inpaint.inference.refinement import RefinementWarning
 from latent_inpaint.models.copying import CopyingInpainter, CopyingWarning
 from latent_inpaint.models.storage import read_card, save_model
 
@@ -158,3 +159,14 @@ def test_quality_is_the_default_and_keeps_to_a_budget():
     with pytest.warns(CopyingWarning, match="smaller holes keep their sharpness"):
         bounded = quality.inpaint(painted, hole, memory_budget="20MiB")
     assert np.abs(bounded.astype(int) - sky).max() <= 1
+
+
+def test_refine_takes_the_network_alone():
+    """What is copied has no latent to optimise: without a model it is `fast`, with `quality` that is said."""
+    picture, hole = np.full((40, 50, 3), 200, np.uint8), np.zeros((40, 50), bool)
+    hole[10:30, 10:30] = True
+    with pytest.warns(RefinementWarning):
+        refined = latent_inpaint.inpaint(picture, hole, refine=True)
+    assert np.array_equal(refined, latent_inpaint.inpaint(picture, hole, "fast"))
+    with pytest.raises(ValueError, match="such as fast; CopyingInpainter is none"):
+        latent_inpaint.inpaint(picture, hole, "quality", refine=True)
