@@ -188,6 +188,8 @@ def _depth(hole: Tensor) -> Tensor:
     depth, left = hole.float(), hole
     for _ in range(_DEEPEST - 1):
         left = ~dilated(~left, 1)
+        if not left.any():
+            break
         depth += left
     return depth
 

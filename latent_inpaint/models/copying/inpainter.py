@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from itertools import product
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,8 @@ from latent_inpaint.models.parts import part
 
 SMALLEST_CONTEXT, LARGEST_CONTEXT = 64, 256
 """Bounds of the known pixels around a hole, else half its longer side, that patches come from."""
+THIN, TILE = 8, 256
+"""A hole nowhere deeper is filled tile by tile: what belongs there is near."""
 BYTES_PER_POSITION = 2400
 """Of a scale, at most; measured on holes of 600 and 1,500 pixels."""
 
@@ -26,7 +29,7 @@ class CopyingInpainter(nn.Module):
     """`x̂ = copy(x, m, membrane(network(x, m)))`: colours where the network says, texture from the picture.
 
     A hole wider than the network's scale is laid out in a picture halved as often as is needed: what copying
-    takes from the network are blurred colours.
+    takes from the network are blurred colours. A thin one is filled tile by tile, at its own scale.
 
     Args:
         network: an inpainter, ours or another's.
@@ -96,13 +99,32 @@ class CopyingInpainter(nn.Module):
         hole = mask[0, 0] > 0.5
         if not hole.any():
             return image
-        estimate = self.laid_out(image, mask, generator)
-        seeded = torch.Generator().manual_seed(self.seed)
+        estimate = self.laid_out(image, mask, generator)[0].float()
+        filled, left = torch.where(hole, estimate, image[0].float()), hole.clone()
+        side = max(hole.shape) if is_deeper(hole, THIN) else TILE
         with torch.autocast(image.device.type, enabled=False):
-            filled = copy_texture(
-                image[0].float(), hole, estimate[0].float(), seeded, self.colour, self.texture, self.largest
-            )
+            for top, start in product(range(0, hole.shape[0], side), range(0, hole.shape[1], side)):
+                rows, columns = slice(top, top + side), slice(start, start + side)
+                if left[rows, columns].any():
+                    self._copy_into(filled, left, estimate, rows, columns)
         return torch.where(hole, filled[None].to(image.dtype), image)
+
+    def _copy_into(self, filled: Tensor, left: Tensor, estimate: Tensor, rows: slice, columns: slice) -> None:
+        """Fill a tile's part of the hole that is left; what was filled before is known there."""
+        top, start = (max(0, part.start - SMALLEST_CONTEXT) for part in (rows, columns))
+        below, right = slice(top, rows.stop + SMALLEST_CONTEXT), slice(start, columns.stop + SMALLEST_CONTEXT)
+        copied = copy_texture(
+            filled[:, below, right],
+            left[below, right],
+            estimate[:, below, right],
+            torch.Generator().manual_seed(self.seed),
+            self.colour,
+            self.texture,
+            self.largest,
+        )
+        inner = copied[:, rows.start - top : rows.stop - top, columns.start - start : columns.stop - start]
+        filled[:, rows, columns] = inner
+        left[rows, columns] = False
 
     def laid_out(self, image: Tensor, mask: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """The network's fill, its error on the rim taken away, `[1, 3, H, W]` in [0, 1].

@@ -105,14 +105,13 @@ def _improved(
     """Search and vote in turns: six rounds at the coarsest scale, two fewer at each finer one, at least two.
 
     At full size, and where there is much to do (then once), what comes from a coarser scale is moved about a
-    little only.
-    The last vote is a sharp one.
+    little only. Where one scale is all, the hole is thin, and three rounds do. The last vote is a sharp one.
     """
     whole = max(field.height, field.width)
-    many = len(field.targets) > _MANY
+    many, alone = len(field.targets) > _MANY, level == 0 and above == 0
     settled = above > 0 and (level == 0 or many)
-    rounds = 1 if settled and many else 2 if settled else max(2, 6 - 2 * above)
-    sweeps = [(1,)] if settled else [(8, 4, 2, 1), (1,), (1,)]
+    rounds = 1 if settled and many else 2 if settled else 3 if alone else max(2, 6 - 2 * above)
+    sweeps = [(1,)] if settled else [(4, 1), (1,)] if alone else [(8, 4, 2, 1), (1,), (1,)]
     for number in range(rounds):
         near = settled or (above > 0 and number > 0)
         field.search(filled, sweeps, 8 if near else whole, generator)

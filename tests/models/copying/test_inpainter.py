@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 import latent_inpaint
-from latent_inpaint.models.copying import CopyingInpainter
+from latent_inpaint.models.copying import CopyingInpainter, copy_texture, inpainter
 from latent_inpaint.models.inpainter import Inpainter
 from latent_inpaint.models.parts import part
 from latent_inpaint.models.storage import load_model, save_model
@@ -78,3 +78,20 @@ def test_wrong_arguments(arguments: dict[str, float], message: str) -> None:
     """Named."""
     with pytest.raises(ValueError, match=message):
         CopyingInpainter(Grey(), **arguments)  # type: ignore[arg-type]
+
+
+def test_thin_holes_are_filled_tile_by_tile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scratch across stripes, through four tiles: none leaves a seam, none looks at all of the picture."""
+    sizes: list[tuple[int, ...]] = []
+
+    def counted(image: Tensor, *arguments: object) -> Tensor:
+        sizes.append(tuple(image.shape[1:]))
+        return copy_texture(image, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(inpainter, "copy_texture", counted)
+    stripes = torch.tensor([0.2, 0.2, 0.8, 0.8]).repeat(128)[None, None].expand(1, 3, 300, 512).contiguous()
+    mask = torch.zeros(1, 1, 300, 512)
+    mask[..., 250:259, 100:400] = 1
+    result = CopyingInpainter(Grey())(stripes, mask)
+    assert sizes == [(300, 320), (300, 320), (108, 320), (108, 320)]
+    assert (result - stripes).abs().max() < 1e-5
