@@ -66,7 +66,7 @@ def test_anything_that_fills_can_stand_in_a_networks_place(image, hole):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"refine": True}, "refine: a model that is a function of its latent is needed, function is none"),
+        ({"refine": True}, "latent is needed, such as fast; function is none"),
         ({"refine": RefinementOptions()}, "refine: a model that is a function of its latent"),
         ({"memory_budget": "1GiB"}, "memory_budget: what function needs is not known"),
         ({"steps": 10}, "steps: function is not a sampler in latent space, got 10"),
