@@ -46,6 +46,9 @@ def run_command(name: str, command: Callable[[], int | None]) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
     except KeyboardInterrupt as interruption:
+        # CPython remembers an interrupt that left an `exec` (an import is one) and then ends `python -m`
+        # by SIGINT, whatever the status: until another `exec` is done.
+        exec("")
         print(f"{name}: {one_line(interruption) if interruption.args else 'interrupted'}", file=sys.stderr)
         return interrupted_status()
     except (ValueError, TypeError, OSError, MemoryError, ImportError, RuntimeError) as error:

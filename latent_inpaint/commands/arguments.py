@@ -89,8 +89,8 @@ def add_serve(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--model",
         action="append",
-        help="a network to choose, or patchmatch, telea, navier_stokes; several: give it again; default is "
-        "the package's; where none is given: that, and those three if they are installed",
+        help="a network to choose, or one of quality, fast, patchmatch, telea, navier_stokes; several: "
+        "give it again; where none is given: all of these, the last three if they are installed",
     )
     _add_place(command)
     command.add_argument("--host", default="127.0.0.1", help="where to listen (127.0.0.1: this machine only)")

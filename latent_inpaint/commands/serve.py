@@ -36,11 +36,10 @@ def run(options: Namespace) -> None:
         return load(source, options.device, options.precision)
 
     sources: dict[str, str | None] = {}
-    for given in options.model or [QUALITY, FAST, *installed()]:
-        source = None if given == "default" else given
-        name = _name(given)
-        sources[given.replace("/", " ") if name in sources else name] = source
-        if source is not None and not Path(source).expanduser().exists():
+    for source in options.model or [QUALITY, FAST, *installed()]:
+        name = _name(source)
+        sources[source.replace("/", " ") if name in sources else name] = source
+        if not Path(source).expanduser().exists():
             load_one(source)  # says what there is instead
     serve(
         sources,

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from latent_inpaint.data import Batch
-from latent_inpaint.evaluation.gallery import show, spread
-from latent_inpaint.evaluation.methods import Method
-from latent_inpaint.evaluation.page import INPUT_GREY, ReportPicture
-from latent_inpaint.evaluation.pictures import PictureValues
+from latent_inpaint.evaluation.page import ReportPicture
 from latent_inpaint.files import write_json
 from latent_inpaint.sheets import sheet
 
@@ -19,41 +15,27 @@ SHEET_NAME, KEY_NAME = "blind.webp", "blind_key.json"
 
 
 def write_blind(
-    folder: Path,
-    methods: Sequence[Method],
-    loader: Iterable[Batch],
-    values: PictureValues,
-    count: int,
-    seed: int = 0,
+    folder: Path, methods: Sequence[str], pictures: Sequence[ReportPicture], seed: int = 0
 ) -> None:
     """Write `blind.webp`, to be ranked by eye, and `blind_key.json`, to be opened afterwards.
 
-    Pictures are spread over the hole areas, and come only where all methods have a result. The key says for
-    each row the picture, and the method of each column.
+    The key says for each row the picture, and the method of each column.
 
     Args:
         folder: gets both files.
-        methods: what is compared; none that sees the truth.
-        loader: gives the evaluation's pictures and masks.
-        values: metrics picture by picture.
-        count: pictures, at most.
-        seed: of the columns, and of methods that draw.
+        methods: names of what is compared; none that sees the truth.
+        pictures: candidates; those come that have a result of every method.
+        seed: of the columns.
     """
-    names, wanted = [method.name for method in methods], spread(values, count)
-    shown = show(methods, loader, {name: set(names) for name in wanted}, values, seed)
-    pictures = [shown[name] for name in wanted if name in shown and len(shown[name].results) == len(names)]
+    shown = [picture for picture in pictures if all(method in picture.results for method in methods)]
     rng = np.random.default_rng(seed)
-    orders = [[names[i] for i in rng.permutation(len(names))] for _ in pictures]
-    columns = {"hole": np.stack([_with_grey_hole(picture) for picture in pictures])} if pictures else {}
-    for column in range(len(names) if pictures else 0):
-        of_rows = zip(pictures, orders, strict=True)
-        columns[chr(ord("A") + column)] = np.stack([one.results[order[column]] for one, order in of_rows])
-    if columns:
-        numbers = [str(row + 1) for row in range(len(pictures))]
-        sheet(columns, numbers).save(folder / SHEET_NAME, quality=90)
-    rows = [{"picture": one.name, "columns": order} for one, order in zip(pictures, orders, strict=True)]
+    orders = [[methods[i] for i in rng.permutation(len(methods))] for _ in shown]
+    if shown:
+        columns = {"hole": np.stack([picture.masked for picture in shown])}
+        for column in range(len(methods)):
+            of_rows = zip(shown, orders, strict=True)
+            results = [picture.results[order[column]] for picture, order in of_rows]
+            columns[chr(ord("A") + column)] = np.stack(results)
+        sheet(columns, [str(row + 1) for row in range(len(shown))]).save(folder / SHEET_NAME, quality=90)
+    rows = [{"picture": one.name, "columns": order} for one, order in zip(shown, orders, strict=True)]
     write_json(folder / KEY_NAME, {"rows": rows})
-
-
-def _with_grey_hole(picture: ReportPicture) -> np.ndarray:
-    return np.where(picture.hole[..., None], INPUT_GREY, picture.truth).astype(np.uint8)

@@ -13,6 +13,7 @@ from latent_inpaint.evaluation.curation import Curator
 from latent_inpaint.evaluation.guides import Guide, GuideMaker
 from latent_inpaint.evaluation.methods import BlindMethod
 from latent_inpaint.evaluation.networks import Network, load_network
+from latent_inpaint.inference.loading import FAST
 from latent_inpaint.models.classical.base import Hole, Picture, from_picture, in_threads, to_picture
 from latent_inpaint.models.classical.patchmatch import check_installed, check_sources, load_patchmatch
 from latent_inpaint.models.inpainter import composite
@@ -129,10 +130,5 @@ def load_guided_patchmatch(
         FileNotFoundError: no such checkpoint, or the package comes without a network.
         ValueError: not one checkpoint.
     """
-    if checkpoint is not None and not isinstance(checkpoint, str):
-        raise ValueError(
-            f"methods.guided_patchmatch.checkpoint: expected one path, got {checkpoint}; "
-            "set it where several checkpoints are compared"
-        )
-    network = load_network(checkpoint, device=device)
+    network = load_network(checkpoint or FAST, device=device)
     return GuidedPatchMatch(network, guides, curator, weight, patch_size, seed)

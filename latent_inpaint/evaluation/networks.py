@@ -81,7 +81,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
             module.training = training
 
 
-def load_network(checkpoint: str | None, name: str | None = None, device: str = "auto") -> Network:
+def load_network(checkpoint: str | Path | None, name: str | None = None, device: str = "auto") -> Network:
     """A network from whatever `latent_inpaint.load` reads, its weights' checksum on the card.
 
     Args:
@@ -92,12 +92,18 @@ def load_network(checkpoint: str | None, name: str | None = None, device: str = 
 
     Raises:
         FileNotFoundError: nothing is there.
-        ValueError: what is there is no inpainting network, or is damaged.
+        ValueError: not one checkpoint, or what is there is no inpainting network, or is damaged.
     """
     from latent_inpaint.inference.pipeline import load
 
+    if not isinstance(checkpoint, (str, Path, type(None))):
+        raise ValueError(
+            f"checkpoint: a method takes one path, got {checkpoint}; "
+            "set methods.NAME.checkpoint where several checkpoints are compared"
+        )
+
     model = load(checkpoint, device=device, precision="float32").model
-    checkpoint = checkpoint or QUALITY
+    checkpoint = str(checkpoint or QUALITY)
     source = str(BOX) if checkpoint in (QUALITY, FAST) else checkpoint
     origin = {"checkpoint": checkpoint}
     if Path(source).exists():
@@ -145,8 +151,15 @@ def load_copying(
         texture: weight of the strength of texture around.
         seed: of the random search.
         device: `auto`, `cpu`, `cuda` …
+
+    Raises:
+        ValueError: the network copies already.
     """
     network = load_network(checkpoint or FAST, device=device)
+    if isinstance(network.model, CopyingInpainter):
+        raise ValueError(
+            f"checkpoint: expected a network alone, such as {FAST}; {network.name} copies already"
+        )
     copying = CopyingInpainter(network.model, depth, colour, texture, seed).eval()
     settings = {"depth": depth, "colour": colour, "texture": texture, "seed": seed}
     return Network(copying, f"{network.name}, copying", {**network.origin, "copying": settings})

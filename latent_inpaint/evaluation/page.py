@@ -36,6 +36,11 @@ class ReportPicture:
     results: Mapping[str, NDArray[np.uint8]]
     values: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
+    @property
+    def masked(self) -> NDArray[np.uint8]:
+        """The truth with a grey hole, 8-bit `[H, W, 3]`."""
+        return np.where(self.hole[..., None], np.uint8(INPUT_GREY), self.truth)
+
 
 def render_report(content: Mapping[str, Any], pictures: Sequence[ReportPicture]) -> str:
     """The page.
@@ -70,13 +75,11 @@ _TEMPLATES = ("report.html.j2", "report.css", "report.js", "gallery.js")
 
 
 def _packed(picture: ReportPicture) -> dict[str, Any]:
-    masked = picture.truth.copy()
-    masked[picture.hole] = INPUT_GREY
     return {
         "name": picture.name,
         "hole_fraction": float(picture.hole.mean()),
         "truth": picture_uri(picture.truth),
-        "input": picture_uri(masked),
+        "input": picture_uri(picture.masked),
         "hole": hole_uri(picture.hole),
         "results": {method: picture_uri(pixels) for method, pixels in picture.results.items()},
         "values": picture.values,

@@ -14,15 +14,15 @@ from latent_inpaint.evaluation.pictures import PictureValues
 from latent_inpaint.evaluation.tables import Column, Row, best_rows, used_columns
 
 
-def report(
+def shown_pictures(
     methods: Sequence[Method],
     rows: Sequence[Row],
     loader: Iterable[Batch],
     values: PictureValues,
     gallery: Gallery,
     seed: int = 0,
-) -> str:
-    """The page on rows that `evaluate` gave.
+) -> tuple[list[ReportPicture], Extremes]:
+    """The pictures that a report shows, those with all fair methods first, and which are whose extremes.
 
     Args:
         methods: the methods of the rows; they are run again on the pictures that are shown.
@@ -34,11 +34,14 @@ def report(
     """
     fair = [row["method"] for row in rows if is_fair(row)]
     competing = [method for method in methods if method.name in fair]
-    columns = used_columns(rows)
-    cases = extreme_cases({name: values[name] for name in fair}, columns, gallery.extremes)
+    cases = extreme_cases({name: values[name] for name in fair}, used_columns(rows), gallery.extremes)
     wanted = wanted_results(fair, spread(values, gallery.pictures), cases)
     shown = show(competing, loader, wanted, values, seed) if wanted else {}
-    pictures = [shown[name] for name in wanted if name in shown]
+    return [shown[name] for name in wanted if name in shown], cases
+
+
+def report(rows: Sequence[Row], pictures: Sequence[ReportPicture], cases: Extremes) -> str:
+    """The page on rows that `evaluate` gave, and on what `shown_pictures` gave."""
     return render_report(content_of(rows, cases, pictures), pictures)
 
 

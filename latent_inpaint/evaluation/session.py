@@ -24,7 +24,7 @@ from latent_inpaint.evaluation.journal import Journal
 from latent_inpaint.evaluation.methods import Method
 from latent_inpaint.evaluation.networks import Network
 from latent_inpaint.evaluation.pictures import picture_values, write_pictures
-from latent_inpaint.evaluation.reporting import is_fair, report
+from latent_inpaint.evaluation.reporting import is_fair, report, shown_pictures
 from latent_inpaint.evaluation.runner import check_names, evaluate, measure_part
 from latent_inpaint.evaluation.tables import LOG_WIDTH, console_table, markdown_rows
 from latent_inpaint.files import write_text
@@ -113,10 +113,11 @@ def compare(
     write_pictures(folder / PICTURES_NAME, values)
     if gallery is not None:
         log.info("writing %s", folder / REPORT_NAME)
-        write_text(folder / REPORT_NAME, report(methods, rows, data.val_dataloader(), values, gallery, seed))
+        pictures, cases = shown_pictures(methods, rows, data.val_dataloader(), values, gallery, seed)
+        write_text(folder / REPORT_NAME, report(rows, pictures, cases))
         if gallery.blind:
-            blind = [m for m, row in zip(methods, rows, strict=True) if is_fair(row)]
-            write_blind(folder, blind, data.val_dataloader(), values, gallery.pictures, seed)
+            fair = [row["method"] for row in rows if is_fair(row)]
+            write_blind(folder, fair, pictures[: gallery.pictures], seed)
     journal.remove()
     return rows
 

@@ -35,6 +35,11 @@ ACCEPTED = (
 )
 
 
+def default_model(refined: object = False) -> str:
+    """The model where none is named: refinement is of a latent, which copies have none of."""
+    return FAST if refined else QUALITY
+
+
 def read_model(source: str | Path | None) -> tuple[Any, dict[str, Any]]:
     """An inpainter, a module on the CPU in eval mode, and its card: where its weights come from.
 

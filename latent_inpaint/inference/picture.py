@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from latent_inpaint.inference.fill import FillOptions
-from latent_inpaint.inference.loading import FAST
+from latent_inpaint.inference.loading import default_model
 from latent_inpaint.inference.mask import THRESHOLD, check_mask_options
 from latent_inpaint.inference.memory import budget_for
 from latent_inpaint.inference.pipeline import Pipeline, check_counts, load
@@ -83,8 +83,7 @@ def inpaint(
             has no use for.
         MemoryError: there is not enough memory; the message says which setting to try.
     """
-    if model is None and refine:  # of a latent, which copies have none of
-        model = FAST
+    model = default_model(refine) if model is None else model
     pipeline = model if isinstance(model, Pipeline) else _pipeline_of(model)
     return pipeline.inpaint(
         image,
@@ -127,10 +126,10 @@ def check_options(
     FillOptions(context=context, feather=feather, budget=budget_for(torch.device("cpu"), memory_budget))
 
 
-def _pipeline_of(model: Inpainter | str | Path | None) -> Pipeline:
-    return _load_once(model) if model is None or isinstance(model, (str, Path)) else Pipeline(model)
+def _pipeline_of(model: Inpainter | str | Path) -> Pipeline:
+    return _load_once(model) if isinstance(model, (str, Path)) else Pipeline(model)
 
 
 @lru_cache(maxsize=1)
-def _load_once(source: str | Path | None) -> Pipeline:
+def _load_once(source: str | Path) -> Pipeline:
     return load(source)

@@ -29,7 +29,7 @@ from latent_inpaint.inference.mask import THRESHOLD, read_hole, warn_about
 from latent_inpaint.inference.memory import budget_for
 from latent_inpaint.inference.progress import Progress, as_progress
 from latent_inpaint.inference.refinement import RefinementOptions
-from latent_inpaint.models.inpainter import Inpainter, LatentModel, draws
+from latent_inpaint.models.inpainter import Inpainter, LatentModel, draws, keeps_within
 from latent_inpaint.models.seeds import generator_for
 from latent_inpaint.models.storage import save_model
 
@@ -75,11 +75,6 @@ class Pipeline:
     def multiple(self) -> bool:
         """Whether the model draws, so that it has several fills for a hole."""
         return draws(self.model)
-
-    @property
-    def is_bounded(self) -> bool:
-        """Whether it keeps within a memory budget."""
-        return isinstance(self.model, LatentModel) or hasattr(self.model, "within")
 
     def __call__(self, image: Tensor, mask: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """The model's prediction, `[B, 3, H, W]` in [0, 1], in float32, on the image's device.
@@ -170,8 +165,7 @@ class Pipeline:
                 results.append(restore(canvas))
             return results
 
-        several = _is_several(image)
-        results = _repair_each(repair, image, mask, samples) if several else repair(image, mask)
+        results = _repair_each(repair, image, mask, samples) if _is_several(image) else repair(image, mask)
         return results if samples > 1 else results[0]
 
     @classmethod
@@ -252,7 +246,7 @@ class Pipeline:
             raise ValueError(f"samples: {name} is a function with one fill for a hole, got {samples}")
         if steps is not None and not (self.multiple and isinstance(self.model, LatentModel)):
             raise ValueError(f"steps: {name} is not a sampler in latent space, got {steps}")
-        if memory_budget is not None and not self.is_bounded:
+        if memory_budget is not None and not keeps_within(self.model):
             raise ValueError(f"memory_budget: what {name} needs is not known, it cannot be kept within one")
 
 
@@ -269,10 +263,9 @@ def load(
     """A model ready to repair pictures, in eval mode.
 
     Args:
-        source: a model folder, a run's folder or checkpoint, a LaMa folder or zip, LaMa's TorchScript file,
-            or `hf://owner/name`; or a name: `fast`, the small network that comes with the package;
-            `quality`, the same with texture copied to where it says, which is what None is; `patchmatch`,
-            `telea`, `navier_stokes`, methods without weights (a folder of that name is `./patchmatch`).
+        source: a model folder, a run's folder or checkpoint, a LaMa folder, zip or TorchScript file, or
+            `hf://owner/name`; or a name (a folder of that name is `./fast`): `fast`, the package's network;
+            `quality` (None), with texture copied to where it says; `patchmatch`, `telea`, `navier_stokes`.
         device: `auto` (CUDA, else MPS, else CPU), `cpu`, `cuda`, `cuda:1`, `mps`.
         precision: what `inpaint` computes in: `auto`, `float32` or `bfloat16`. Calls of the pipeline and of
             its model are not affected.

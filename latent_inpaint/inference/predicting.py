@@ -23,7 +23,7 @@ from latent_inpaint.inference.batch import (
     sample_paths,
 )
 from latent_inpaint.inference.files import check_folder
-from latent_inpaint.inference.loading import FAST
+from latent_inpaint.inference.loading import default_model
 from latent_inpaint.inference.picture import check_options
 from latent_inpaint.inference.pipeline import Pipeline, load
 from latent_inpaint.inference.workers import WorkerPool
@@ -198,5 +198,4 @@ def _inpaint_options(options: Namespace) -> dict[str, Any]:
 
 
 def _load(options: Namespace) -> Pipeline:
-    default = FAST if options.refine else None  # refinement is of a latent
-    return load(options.model or default, options.device, options.precision)
+    return load(options.model or default_model(options.refine), options.device, options.precision)

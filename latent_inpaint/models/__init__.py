@@ -11,6 +11,7 @@ from latent_inpaint.models.autoencoders.diffusers import (
 )
 from latent_inpaint.models.autoencoders.ffc import Autoencoder, Decoder, Encoder
 from latent_inpaint.models.autoencoders.residual import ResidualDecoder, ResidualEncoder
+from latent_inpaint.models.copying import CopyingInpainter
 from latent_inpaint.models.denoisers import (
     Denoiser,
     DiffusersUNet,
@@ -43,6 +44,7 @@ __all__ = [
     "BlockEncoder",
     "Condition",
     "ControlNetDenoiser",
+    "CopyingInpainter",
     "Decoder",
     "Denoiser",
     "DiTDenoiser",

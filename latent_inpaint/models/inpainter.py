@@ -89,6 +89,11 @@ def draws(model: object) -> bool:
     return bool(getattr(model, "multiple", False))
 
 
+def keeps_within(model: object) -> bool:
+    """Whether a model can be kept within a memory budget: in windows, or by a setting of its own."""
+    return isinstance(model, LatentModel) or hasattr(model, "within")
+
+
 @part
 class LatentInpainter(nn.Module):
     """Inpainting in latent space.

@@ -17,6 +17,7 @@ from latent_inpaint.inference.holes import alpha_hole, without_alpha
 from latent_inpaint.inference.mask import grow, read_hole
 from latent_inpaint.inference.pipeline import Pipeline
 from latent_inpaint.inference.progress import Progress
+from latent_inpaint.models.inpainter import keeps_within
 from latent_inpaint.pictures.opening import open_picture
 from latent_inpaint.service.limits import Limits, Refused
 
@@ -133,7 +134,7 @@ def inpaint(
         feather=options.feather,
         membrane=options.membrane,
         refine=options.refine,
-        memory_budget=limits.memory_budget if pipeline.is_bounded else None,
+        memory_budget=limits.memory_budget if keeps_within(pipeline.model) else None,
         progress=progress,
     )
     progress("writing", 0, 1)

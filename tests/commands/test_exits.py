@@ -1,5 +1,6 @@
 """Ctrl-C is 130, SIGTERM 143, a mistake one line and 1."""
 
+import os
 import re
 import signal
 import subprocess
@@ -28,6 +29,31 @@ def test_a_signal_gives_its_status(number, status):
     process.send_signal(number)
     _, error = process.communicate(timeout=30)
     assert process.returncode == status and error == "sleeper: interrupted\n"
+
+
+IMPORTING = """
+import sys
+from latent_inpaint.exits import run_command
+def work():
+    exec("import time; print('ready', flush=True); time.sleep(60)", {})
+sys.exit(run_command("importer", work))
+"""
+
+
+def test_ctrl_c_within_an_import_gives_its_status(tmp_path):
+    (tmp_path / "importer.py").write_text(IMPORTING)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "importer"],
+        stdout=-1,
+        stderr=-1,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=30)
+    assert process.returncode == 130 and error == "importer: interrupted\n"
 
 
 def listens(pid):

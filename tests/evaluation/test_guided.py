@@ -159,10 +159,18 @@ def test_what_cannot_be_is_named():
     ):
         with pytest.raises(ValueError, match=message):
             guided(image, **options)
-    with pytest.raises(ValueError, match="expected one path"):
+    with pytest.raises(ValueError, match=r"a method takes one path, got \['a', 'b'\]"):
         load_guided_patchmatch(["a", "b"], {}, Curator())
     with pytest.raises(TypeError, match="encode"):
         Network(nn.Identity()).encode(image)
+
+
+def test_without_a_checkpoint_the_package_s_network_steers():
+    image, mask = hidden_disc(32)
+    guides = {"none": NoGuide(), "features": FeatureGuide()}
+    method = load_guided_patchmatch(None, guides, Curator(), device="cpu")
+    assert method.card()["guide"]["checkpoint"] == "fast"
+    assert torch.isfinite(method(image * (1 - mask), mask)).all()
 
 
 def test_the_card_says_what_steers():

@@ -7,7 +7,7 @@ from webdriver import opened_browser
 from latent_inpaint.data import Batch
 from latent_inpaint.evaluation.gallery import Gallery
 from latent_inpaint.evaluation.methods import GreyFill, GroundTruth, MeanFill
-from latent_inpaint.evaluation.reporting import report
+from latent_inpaint.evaluation.reporting import report, shown_pictures
 from latent_inpaint.metrics.summary import DECILES
 
 
@@ -34,7 +34,8 @@ def page(pictures=6):
             }
             values[method.name][f"photo-{i}.jpg"] = measured
     rows = [row(method, k) for k, method in enumerate(methods)]
-    return report(methods, rows, batches, values, Gallery(pictures=4, extremes=2))
+    gallery = Gallery(pictures=4, extremes=2)
+    return report(rows, *shown_pictures(methods, rows, batches, values, gallery))
 
 
 def row(method, k):

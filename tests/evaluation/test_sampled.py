@@ -54,6 +54,13 @@ def test_a_function_has_no_sampler(tmp_path):
         load_sampled(str(tmp_path / "model"), Override(), 4)
 
 
+def test_what_copies_already_is_not_copied_over():
+    with pytest.raises(
+        ValueError, match="checkpoint: expected a network alone, such as fast; quality copies"
+    ):
+        load_copying("quality", device="cpu")
+
+
 def test_a_networks_texture_is_copied(saved):
     """`methods=copying`: what is known stays, the fill is as rough as it, which no blur is."""
     method = load_copying(saved, device="cpu")

@@ -124,7 +124,7 @@ def test_sixteen_clients_for_a_minute(tmp_path):
     [
         ("outputs/latent_control/2026-11-25_21-59-00", "latent_control 2026-11-25_21-59-00"),
         ("nets/big-lama", "big-lama"),
-        ("default", "default"),
+        ("quality", "quality"),
         ("big-lama", "big-lama"),
     ],
 )

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from latent_inpaint.models.copying.field import is_deeper
-from latent_inpaint.models.copying.texture import LARGEST, copy_texture
+from latent_inpaint.models.copying.texture import LARGEST, copy_texture, halved
 from latent_inpaint.models.geometry import check_shapes
 from latent_inpaint.models.inpainter import draws
 from latent_inpaint.models.membrane import with_membrane
@@ -134,15 +134,13 @@ class CopyingInpainter(nn.Module):
             mask: `[1, 1, H, W]` in {0, 1}, 1 = hole.
             generator: of a network that draws.
         """
-        small, small_mask = image * (1 - mask), mask
-        while min(small.shape[-2:]) > 4 * self.depth and is_deeper(small_mask[0, 0] > 0.5, self.depth):
-            sums = functional.avg_pool2d(torch.cat([small, 1 - small_mask], dim=1), 2, ceil_mode=True)
-            known = sums[:, 3:]
-            small_mask = (known < 0.5).to(mask.dtype)
-            small = sums[:, :3] / known.clamp_min(1e-6) * (1 - small_mask)
+        picture, hole = image[0] * (1 - mask[0]), mask[0, 0] > 0.5
+        while min(hole.shape) > 4 * self.depth and is_deeper(hole, self.depth):
+            picture, hole = halved(picture, hole)
+        small, small_mask = picture[None], hole[None, None].to(mask.dtype)
         drawn = {} if generator is None else {"generator": generator}
         estimate = with_membrane(small, small_mask, self.network(small, small_mask, **drawn).float())
-        if small is not image and small.shape != image.shape:
+        if small.shape != image.shape:
             size = (image.shape[-2], image.shape[-1])
             estimate = functional.interpolate(estimate, size, mode="bilinear", align_corners=False)
         return torch.where(mask > 0.5, estimate.to(image.dtype), image)

@@ -108,10 +108,15 @@ def _improved(
     little only. Where one scale is all, the hole is thin, and three rounds do. The last vote is a sharp one.
     """
     whole = max(field.height, field.width)
-    many, alone = len(field.targets) > _MANY, level == 0 and above == 0
+    many = len(field.targets) > _MANY
     settled = above > 0 and (level == 0 or many)
-    rounds = 1 if settled and many else 2 if settled else 3 if alone else max(2, 6 - 2 * above)
-    sweeps = [(1,)] if settled else [(4, 1), (1,)] if alone else [(8, 4, 2, 1), (1,), (1,)]
+    sweeps: list[tuple[int, ...]]
+    if settled:
+        rounds, sweeps = (1 if many else 2), [(1,)]
+    elif level == 0:
+        rounds, sweeps = 3, [(4, 1), (1,)]
+    else:
+        rounds, sweeps = max(2, 6 - 2 * above), [(8, 4, 2, 1), (1,), (1,)]
     for number in range(rounds):
         near = settled or (above > 0 and number > 0)
         field.search(filled, sweeps, 8 if near else whole, generator)
@@ -155,15 +160,28 @@ def _scales(picture: Tensor, hole: Tensor, guess: Tensor) -> list[tuple[Tensor, 
     """Picture (0 in the hole), hole and guess at full size, at half of it, and so on, as far as is of use."""
     scales = [(picture, hole, guess)]
     while min(hole.shape) >= SMALLEST_SIDE and is_deeper(hole, RADIUS):
-        known = (~hole).to(picture.dtype)
-        sums = torch.cat([picture * known, known[None], guess])[None]
-        picture, share, guess = functional.avg_pool2d(sums, 2, ceil_mode=True)[0].split([3, 1, 3])
-        hole = share[0] < 0.5
+        picture, hole = halved(picture, hole)
         if hole.float().mean() > 0.95:
             break
-        picture = torch.where(hole, 0, picture / share.clamp_min(1e-6))
+        guess = functional.avg_pool2d(guess[None], 2, ceil_mode=True)[0]
         scales.append((picture, hole, guess))
     return scales
+
+
+def halved(picture: Tensor, hole: Tensor) -> tuple[Tensor, Tensor]:
+    """Half the size: means of the known positions; hole where more than half of them are missing.
+
+    Args:
+        picture: `[3, H, W]`; what is inside the hole does not matter.
+        hole: bool `[H, W]`, True = hole.
+
+    Returns:
+        `[3, ⌈H/2⌉, ⌈W/2⌉]`, 0 in the hole, and the hole.
+    """
+    known = (~hole).to(picture.dtype)
+    sums = functional.avg_pool2d(torch.cat([picture * known, known[None]])[None], 2, ceil_mode=True)[0]
+    hole = sums[3] < 0.5
+    return torch.where(hole, 0, sums[:3] / sums[3:].clamp_min(1e-6)), hole
 
 
 def _blurred(picture: Tensor) -> Tensor:
