@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from latent_inpaint import __version__
 from latent_inpaint.commands import arguments as of
-from latent_inpaint.commands import data, demo, masks, serve, summarize
+from latent_inpaint.commands import data, demo, masks, models, serve, summarize
 from latent_inpaint.commands.inputs import check_inputs
 from latent_inpaint.exits import one_line, run_command
 from latent_inpaint.near import near
@@ -29,6 +29,9 @@ EXAMPLES = """examples:
   latent-inpaint predict --image cut.png --mask-from-alpha --output out.png --json
   latent-inpaint predict --image photo.jpg --expand 0,0,64,0 --output wider.png
   latent-inpaint predict --image moving.gif --mask mask.png --output moving.webp --frames all
+  latent-inpaint predict --model big-lama --image photo.jpg --mask mask.png --output out.png
+  latent-inpaint models
+  latent-inpaint download mat-places-512 --accept-licence
   latent-inpaint demo
   latent-inpaint watch photos --mask dust.png --output repaired --every 5
   latent-inpaint refine --model big-lama.zip --image large.jpg --mask mask.png --output out.png
@@ -146,6 +149,9 @@ def _parser() -> argparse.ArgumentParser:
     for name, summary in IN_HYDRAS_GRAMMAR.items():
         commands.add_parser(name, help=summary, add_help=False)
     add("summarize", "one table over all runs under a folder", summarize.fill, summarize.run)
+    add("models", "list networks and weights by name, and what of them is here", models.fill, models.run)
+    download = "fetch networks and weights by name, resumed and checked"
+    add("download", download, models.fill_download, models.run_download)
     add("info", "say what a network is made of", of.add_model)
     add("convert", "write any network as safetensors and JSON", of.add_convert)
     add("export", "write and check a TorchScript, ONNX or torch.export file", of.add_export)

@@ -83,7 +83,12 @@ def read_json(path: str | Path) -> Any:
 
 def sha256_of(path: str | Path) -> str:
     """SHA-256 of a file, 64 hexadecimal digits."""
-    digest = hashlib.sha256()
+    return digest_of(path, "sha256")
+
+
+def digest_of(path: str | Path, algorithm: str) -> str:
+    """A file's checksum by an algorithm of `hashlib`, in hexadecimal digits."""
+    digest = hashlib.new(algorithm)
     with open(path, "rb") as file:
         while block := file.read(2**20):
             digest.update(block)

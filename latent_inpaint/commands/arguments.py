@@ -123,12 +123,19 @@ def add_model(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--model",
         help="model or run folder, checkpoint, LaMa folder, zip or .pt; or quality (default) or fast, the "
-        "package's; or a method without weights: patchmatch, telea, navier_stokes (extra classical)",
+        "package's; or a method without weights: patchmatch, telea, navier_stokes (extra classical); or a "
+        "name that `latent-inpaint models` lists, fetched on first use",
     )
     _add_place(command)
 
 
+def add_registry(command: argparse.ArgumentParser) -> None:
+    """The option of every command that takes a network by name."""
+    command.add_argument("--registry", type=_path, metavar="FILE", help="YAML file with names of your own")
+
+
 def _add_place(command: argparse.ArgumentParser) -> None:
+    add_registry(command)
     command.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:1, mps")
     command.add_argument(
         "--precision",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _PATHS = {
     "data.root", "data.val_list", "data.train_list", "masks.root", "masks.manifest", "paths.outputs",
-    "resume", "init_from", "checkpoint", "autoencoder.checkpoint",
+    "resume", "init_from", "checkpoint", "autoencoder.checkpoint", "registry",
 }  # fmt: skip
 
 
@@ -62,12 +62,15 @@ def run_hydra(
 
 
 def prepare(cfg: DictConfig) -> None:
-    """The first thing a task does: make resolvers known, allow the modules that this command line allows."""
+    """The first thing a task does: make known resolvers, and the modules and names that this line adds."""
+    from latent_inpaint import registry
     from latent_inpaint.instantiate import allow
     from latent_inpaint.training.config import register_resolvers
 
     register_resolvers()  # some launchers call tasks in a fresh process
     allow(*cfg.allowed_modules)
+    if cfg.registry is not None:
+        registry.add(cfg.registry)
 
 
 def check_parts(cfg: DictConfig) -> None:

@@ -7,6 +7,8 @@ from argparse import Namespace
 from glob import has_magic
 from pathlib import Path
 
+from latent_inpaint.commands.models import use_registry
+
 
 def check_inputs(options: Namespace) -> None:
     """Refuse pictures, masks, folders and models that are not there, and files that are no pictures.
@@ -15,6 +17,7 @@ def check_inputs(options: Namespace) -> None:
         FileNotFoundError: names what is not there.
         ValueError: names the file that is no picture.
     """
+    use_registry(options)
     if options.command in ("predict", "refine", "watch"):
         _check_pictures(options)
     models = getattr(options, "model", None) or []

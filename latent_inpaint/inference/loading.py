@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from latent_inpaint.importers import containers, lama
+from latent_inpaint import registry
+from latent_inpaint.importers import containers, lama, torchscript
 from latent_inpaint.models.classical import CLASSICAL
 from latent_inpaint.models.copying import CopyingInpainter
 from latent_inpaint.models.inpainter import Inpainter
@@ -31,7 +32,8 @@ NAMES = (QUALITY, FAST, *CLASSICAL)
 ACCEPTED = (
     f"a folder with {DESCRIPTION_NAME} and {WEIGHTS_NAME}, a run's folder, a checkpoint of a run (.ckpt), "
     f"a LaMa folder or zip ({lama.CONFIG_NAME} and {' or '.join(lama.CHECKPOINT_NAMES)}), big-lama.pt, "
-    f"hf://owner/name, or one of {', '.join(NAMES)}"
+    f"a described TorchScript file (.pt with a .yaml beside it), hf://owner/name, one of {', '.join(NAMES)}, "
+    "or a name that `latent-inpaint models` lists"
 )
 
 
@@ -49,7 +51,9 @@ def read_model(source: str | Path | None) -> tuple[Any, dict[str, Any]]:
     Raises:
         FileNotFoundError: nothing is there.
         ImportError: a classical method's library is not installed.
-        ValueError: what is there is no inpainting network, is damaged, or would run code.
+        OSError: a network by name is not here and cannot be fetched.
+        ValueError: what is there is no inpainting network, is damaged, or would run code; or a licence has to
+            be accepted first.
     """
     if source is None or str(source) in (QUALITY, FAST):
         if not (BOX / WEIGHTS_NAME).is_file():
@@ -64,14 +68,30 @@ def read_model(source: str | Path | None) -> tuple[Any, dict[str, Any]]:
         return _read_folder(download(str(source)))
     if str(source) in CLASSICAL:
         return CLASSICAL[str(source)]().eval(), {}
+    known = registry.entries()
+    if str(source) in known:
+        return _read_published(known[str(source)])
     path = Path(source).expanduser()
     if path.is_dir():
         return _read_folder(path)
     if not path.is_file():
+        names = [*NAMES, *(name for name, one in known.items() if one.importer)]
         raise FileNotFoundError(
-            f"{path}: no such file or folder{near(str(source), list(NAMES))}; expected {ACCEPTED}"
+            f"{path}: no such file or folder{near(str(source), names)}; expected {ACCEPTED}"
         )
     return _read_file(path)
+
+
+def _read_published(entry: registry.Entry) -> tuple[Any, dict[str, Any]]:
+    if entry.importer is None:
+        raise ValueError(f"{entry.name}: weights for {entry.about}, no inpainting network")
+    if entry.importer not in ("lama", "torchscript"):
+        raise ValueError(f"{entry.name}: nothing here reads it yet (importer {entry.importer})")
+    path = entry.get()
+    card = {"name": entry.name, "licence": entry.licence, "published": entry.addresses[0]}
+    if entry.importer == "torchscript":
+        return torchscript.load_torchscript(path, entry.signature), card
+    return _read_file(path)[0], card
 
 
 LAST_NAME = "last.ckpt"
@@ -101,6 +121,8 @@ def _read_file(path: Path) -> tuple[Any, dict[str, Any]]:
             if containers.is_lama_zip(path):
                 return containers.load_lama_zip(path), {}
             if containers.is_torchscript(path):
+                if (described := torchscript.description_of(path)) is not None:
+                    return torchscript.load_torchscript(path, described), {}
                 state = containers.read_torchscript_state(path)
                 return lama.generator_from_state(state, str(path)), {}
         except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:

@@ -1,5 +1,6 @@
 """The networks behind the metrics: those whose weights are there, and a line for each that is not."""
 
+import contextlib
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -96,6 +97,9 @@ class MetricNetworks:
         if self.backbone == "lite0":
             return None
         found = weights.find(path)
+        if found is None and self.backbone == "standard" and path is None:
+            with contextlib.suppress(FileNotFoundError):
+                found = weights.require(None)
         if found is None:
             self.missing.append(f"{weights.needed_by} is null: {weights.missing_line(path)}")
             logger.log(logging.ERROR if self.backbone == "standard" else logging.WARNING, self.missing[-1])

@@ -50,11 +50,11 @@ class MetricSuite:
 
     Args:
         backbone: "lite0": only what needs no download; "auto": also FID, P-IDS, U-IDS and LPIPS where their
-            weights are found; "standard": the same, but missing weights are logged as errors. They never
-            stop a run: the metric is None and one line says which file to put where.
-        inception_weights: local file of FID's Inception; None looks into torch.hub's cache.
+            weights are found; "standard": the same, but missing weights are fetched, and logged as errors
+            where they cannot be. They never stop a run: the metric is None and one line says what to do.
+        inception_weights: local file of FID's Inception; None looks where `latent_inpaint.registry` does.
         lpips_net: backbone of LPIPS, "alex" or "vgg".
-        lpips_weights: local file of that backbone's weights; None looks into torch.hub's cache.
+        lpips_weights: local file of that backbone's weights; None as above.
         inception_sha256: checksum to demand instead of the published one.
         lpips_sha256: checksum to demand instead of the published one.
         cache_dir: folder that keeps features of real pictures between runs; see `use_cache`.

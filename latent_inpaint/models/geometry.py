@@ -21,11 +21,16 @@ def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
 
     Any size will do, 1×1 included: the mirror repeats. Reflect padding needs two latent positions.
     """
-    for dim in (-2, -1):
+    height, width = (max(2 * multiple, -(-side // multiple) * multiple) for side in x.shape[-2:])
+    return mirrored(x, height, width)
+
+
+def mirrored(x: Tensor, height: int, width: int) -> Tensor:
+    """Extend `[B, C, H, W]` to the right and bottom to `height` and `width` by mirroring, repeatedly."""
+    for dim, length in ((-2, height), (-1, width)):
         size = x.shape[dim]
-        padded = max(2 * multiple, -(-size // multiple) * multiple)
-        if padded != size:
-            position = torch.arange(padded, device=x.device) % (2 * size)
+        if length != size:
+            position = torch.arange(length, device=x.device) % (2 * size)
             x = x.index_select(dim, torch.minimum(position, 2 * size - 1 - position))
     return x
 

@@ -11,6 +11,8 @@ REQUIRED = {"torch.load": ("weights_only", True), "np.load": ("allow_pickle", Fa
 FORBIDDEN = {"pickle.load", "pickle.loads", "yaml.load", "yaml.unsafe_load", "torch.hub.load", "eval", "exec"}
 FORBIDDEN |= {"os.system", "joblib.load", "dill.load", "marshal.load", "marshal.loads", "shelve.open"}
 READERS = {"latent_inpaint/importers/containers.py"}  # its Unpickler knows tensors only, which a test shows
+# programs that somebody described, or that were just written here
+TORCHSCRIPT = {"latent_inpaint/importers/torchscript.py", "latent_inpaint/inference/export.py"}
 
 
 def calls(path):
@@ -27,12 +29,14 @@ def calls(path):
 def test_everything_is_loaded_without_code(path):
     for name, keywords, node in calls(path):
         where = f"{path}:{node.lineno}: {name}"
-        assert name not in FORBIDDEN, where
+        runs_nothing = name == "exec" and ast.unparse(node) == "exec('')"
+        assert name not in FORBIDDEN or runs_nothing, where
         if name in REQUIRED:
             keyword, value = REQUIRED[name]
             assert keywords.get(keyword) is value, where
         if name.endswith((".fit", ".validate")) and "ckpt_path" in keywords:
             assert keywords.get("weights_only") is True, where
+        assert name != "torch.jit.load" or str(path.relative_to(ROOT)) in TORCHSCRIPT, where
     unpicklers = [node for node in ast.walk(ast.parse(path.read_text())) if is_unpickler(node)]
     assert not unpicklers or str(path.relative_to(ROOT)) in READERS
 

@@ -155,7 +155,7 @@ def test_missing_weights_are_one_line_each_and_never_an_error(no_network, pictur
         assert [record.levelno for record in caplog.records] == [level, level]
         for record, key in zip(caplog.records, ("metrics.inception_weights=", "metrics.lpips_weights=")):
             assert key in record.getMessage()
-            assert "https://" in record.getMessage()
+            assert "latent-inpaint download" in record.getMessage()
             assert "\n" not in record.getMessage()
         assert suite.missing == [record.getMessage() for record in caplog.records]
     feed(suite, pictures, 5)

@@ -34,7 +34,7 @@ def run(code, *arguments, cwd=None):
 
 def test_the_hook_refuses_the_extras():
     assert {"hydra", "pytorch_lightning", "torchvision", "cv2", "scipy", "albumentations"} <= set(refused())
-    assert not {"torch", "numpy", "PIL", "safetensors", "yaml", "tqdm"} & set(refused())
+    assert not {"torch", "numpy", "PIL", "safetensors", "yaml", "tqdm", "filelock"} & set(refused())
     assert run("import cv2").returncode == 1
 
 

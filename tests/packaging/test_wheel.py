@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-BASE = {"torch", "numpy", "pillow", "safetensors", "pyyaml", "tqdm"}
+BASE = {"torch", "numpy", "pillow", "safetensors", "pyyaml", "tqdm", "filelock"}
 TINY = (
     "data.size=64 data.batch_size=2 data.num_workers=0 model.ngf=2 model.n_blocks=1 autoencoder.batch_size=2"
 )

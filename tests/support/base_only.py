@@ -4,7 +4,7 @@ from importlib.metadata import PackageNotFoundError, distribution, packages_dist
 
 from packaging.requirements import Requirement
 
-BASE = ("torch", "numpy", "pillow", "safetensors", "pyyaml", "tqdm")
+BASE = ("torch", "numpy", "pillow", "safetensors", "pyyaml", "tqdm", "filelock")
 
 
 def closure(names):

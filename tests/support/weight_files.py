@@ -6,14 +6,14 @@ import torch
 
 @pytest.fixture
 def no_network(monkeypatch, tmp_path):
-    """An empty torch.hub cache, and an error for whoever opens a connection."""
+    """No weights on this machine, and an error for whoever opens a connection."""
     import socket
 
     def refuse(*args, **kwargs):
         raise AssertionError("something tried to use the network")
 
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch_home"))
-    monkeypatch.setattr(torch.hub, "_hub_dir", None)
+    monkeypatch.setenv("LATENT_INPAINT_MODELS", str(tmp_path / "models"))
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
 

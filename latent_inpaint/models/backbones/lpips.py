@@ -1,4 +1,4 @@
-"""The network of LPIPS (Zhang et al., 2018) by the `lpips` package; no download, ever."""
+"""The network of LPIPS (Zhang et al., 2018) by the `lpips` package, whose own downloads are not used."""
 
 from __future__ import annotations
 
@@ -12,20 +12,8 @@ from latent_inpaint.models.backbones.base import FeatureNetwork
 from latent_inpaint.models.backbones.weights import WeightsFile
 
 WEIGHTS = {
-    "alex": WeightsFile(
-        needed_by="LPIPS (alex)",
-        file_name="alexnet-owt-7be5be79.pth",
-        address="https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
-        key="metrics.lpips_weights",
-        sha256="7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
-    ),
-    "vgg": WeightsFile(
-        needed_by="LPIPS (vgg)",
-        file_name="vgg16-397923af.pth",
-        address="https://download.pytorch.org/models/vgg16-397923af.pth",
-        key="metrics.lpips_weights",
-        sha256="397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
-    ),
+    "alex": WeightsFile("LPIPS (alex)", "alexnet", "metrics.lpips_weights"),
+    "vgg": WeightsFile("LPIPS (vgg)", "vgg16", "metrics.lpips_weights"),
 }
 
 
@@ -37,7 +25,7 @@ class LPIPSFeatures(FeatureNetwork):
 
     Args:
         net: "alex" or "vgg": torchvision's AlexNet or VGG-16.
-        weights_path: its weights as torchvision publishes them; None: the file in torch.hub's cache.
+        weights_path: its weights as torchvision publishes them; None: fetched on first use.
         sha256: checksum to demand instead of the published one.
 
     Raises:

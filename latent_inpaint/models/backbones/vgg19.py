@@ -9,12 +9,7 @@ from torch import nn
 from latent_inpaint.models.backbones.base import FeatureNetwork, Taps
 from latent_inpaint.models.backbones.weights import WeightsFile, load_known
 
-WEIGHTS = WeightsFile(
-    needed_by="the perceptual loss",
-    file_name="vgg19-dcbb9e9d.pth",
-    address="https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",
-    key="losses.perceptual.backbone.weights_path",
-)
+WEIGHTS = WeightsFile("the perceptual loss", "vgg19", "losses.perceptual.backbone.weights_path")
 _DEPTH = 30  # up to relu5_1
 
 
@@ -24,7 +19,7 @@ class VGG19(FeatureNetwork):
     Pictures have at least 16 pixels a side.
 
     Args:
-        weights_path: a copy of torchvision's `vgg19-dcbb9e9d.pth`; None: the one in torch.hub's cache.
+        weights_path: a copy of torchvision's `vgg19-dcbb9e9d.pth`; None: fetched on first use.
 
     Raises:
         FileNotFoundError: there is no such file; the message says where to get it.

@@ -7,55 +7,63 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
+from latent_inpaint.fetching import FetchError
 from latent_inpaint.files import sha256_of
 from latent_inpaint.models.storage import load_weights, read_checkpoint
+from latent_inpaint.registry import Entry, entry, store
 
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """A published file of weights. It is never downloaded; a local copy is looked for, and named if missing.
+    """Published weights that a metric or a loss needs: an entry of the registry, or a file of the user's.
 
     Args:
         needed_by: what it is needed for, as printed ("FID").
-        file_name: name under which it is published.
-        address: where a user gets it.
+        name: in the registry.
         key: config key that names a local copy.
-        sha256: its published checksum, 64 hexadecimal digits; None where none is published.
-        aliases: other names under which downloaders keep the same file.
     """
 
     needed_by: str
-    file_name: str
-    address: str
+    name: str
     key: str
-    sha256: str | None = None
-    aliases: tuple[str, ...] = ()
+
+    @property
+    def entry(self) -> Entry:
+        """Its entry in the registry."""
+        return entry(self.name)
 
     def find(self, path: str | Path | None) -> Path | None:
-        """Return the local copy: `path` if given, else one in torch.hub's cache; None if there is none."""
+        """The local copy: `path` if given, else the registry's; None if there is none."""
         if path is not None:
             return Path(path) if Path(path).is_file() else None
-        names = (self.file_name, *self.aliases)
-        return next((_cache() / name for name in names if (_cache() / name).is_file()), None)
+        return self.entry.find()
 
     def require(self, path: str | Path | None) -> Path:
-        """Return the local copy as `find` does.
+        """The local copy as `find` has it, else, where no path is given, a fetched one.
 
         Raises:
-            FileNotFoundError: there is none; the message is `needed_by` and `missing_line`.
+            FileNotFoundError: there is none; the message is `needed_by` and what to do.
+            ValueError: what the registry finds is another file.
         """
         found = self.find(path)
-        if found is None:
+        if found is not None:
+            return found
+        if path is not None:
             raise FileNotFoundError(f"{self.needed_by} needs a file: {self.missing_line(path)}")
-        return found
+        try:
+            return self.entry.get()
+        except FetchError as error:
+            raise FileNotFoundError(f"{self.needed_by} needs {error}, or set {self.key}=FILE") from error
 
     def missing_line(self, path: str | Path | None) -> str:
-        """Return one line that says what is missing, where it was looked for, and what to do."""
-        place = _cache() / self.file_name if path is None else path
-        return f"{self.file_name} is not at {place}; download {self.address} and set {self.key}=FILE"
+        """One line that says what is missing, where it was looked for, and what to do."""
+        place = store() if path is None else path
+        return (
+            f"{self.entry.file} is not at {place}; `latent-inpaint download {self.name}` brings it, or set "
+            f"{self.key}=FILE"
+        )
 
     def read(self, path: str | Path, sha256: str | None = None) -> tuple[dict[str, Any], str]:
         """Read the state dictionary at `path` (plain tensors only, pickled objects are refused).
@@ -70,13 +78,24 @@ class WeightsFile:
         Raises:
             ValueError: the file's checksum is another, or it is no plain checkpoint.
         """
-        expected, found = sha256 or self.sha256, sha256_of(path)
-        if expected is not None and found != expected:
-            raise ValueError(
-                f"{self.key}: {path} is not {self.file_name} as published: expected sha256 {expected}, "
-                f"got {found}; get it again from {self.address}"
-            )
-        return read_checkpoint(path), found
+        return read_weights(path, sha256 or self.entry.sha256, self.key)
+
+
+def read_weights(path: str | Path, sha256: str | None, key: str) -> tuple[dict[str, Any], str]:
+    """The state dictionary in a file, on the CPU, and the file's sha256.
+
+    Args:
+        path: plain tensors only; pickled objects are refused.
+        sha256: the checksum to demand; None takes any.
+        key: what the user sets to name another file.
+
+    Raises:
+        ValueError: the file's checksum is another, or it is no plain checkpoint.
+    """
+    found = sha256_of(path)
+    if sha256 is not None and found != sha256:
+        raise ValueError(f"{key}: {path} is not the published file: expected sha256 {sha256}, got {found}")
+    return read_checkpoint(path), found
 
 
 def load_known(network: nn.Module, weights: Mapping[str, Tensor], path: str | Path) -> None:
@@ -87,7 +106,3 @@ def load_known(network: nn.Module, weights: Mapping[str, Tensor], path: str | Pa
     """
     known = {name: weights[name] for name in network.state_dict() if name in weights}
     load_weights(network, known, str(path))
-
-
-def _cache() -> Path:
-    return Path(torch.hub.get_dir()) / "checkpoints"

@@ -57,21 +57,27 @@ def test_vgg19_gives_13_activations_with_average_pooling(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("backbone", "name", "address"),
+    ("backbone", "name", "file", "address"),
     [
-        (ADE20KResNet50, "encoder_epoch_20.pth", "http://sceneparsing.csail.mit.edu/model/pytorch/"),
-        (VGG19, "vgg19-dcbb9e9d.pth", "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"),
+        (
+            ADE20KResNet50,
+            "ade20k",
+            "encoder_epoch_20.pth",
+            "http://sceneparsing.csail.mit.edu/model/pytorch/",
+        ),
+        (VGG19, "vgg19", "vgg19-dcbb9e9d.pth", "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"),
     ],
 )
 @pytest.mark.parametrize("given", [True, False])
-def test_missing_weights_are_explained(tmp_path, monkeypatch, backbone, name, address, given):
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+def test_missing_weights_are_explained(tmp_path, monkeypatch, backbone, name, file, address, given):
+    monkeypatch.setenv("LATENT_INPAINT_MODELS", str(tmp_path))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     with pytest.raises(FileNotFoundError) as caught:
         backbone(weights_path=tmp_path / "elsewhere.pth" if given else None)
     message = str(caught.value)
-    assert name in message and address in message
+    assert file in message and (f"download {name}" if given else address) in message
     assert "losses.perceptual.backbone.weights_path=FILE" in message
-    assert str(tmp_path / ("elsewhere.pth" if given else f"checkpoints/{name}")) in message
+    assert str(tmp_path / "elsewhere.pth" if given else tmp_path) in message
 
 
 def test_weights_of_another_network_are_refused(tmp_path):

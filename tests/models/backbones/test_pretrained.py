@@ -46,9 +46,9 @@ def test_the_line_for_a_missing_file_says_what_to_put_where(weights: WeightsFile
         weights.require("/some/place.pth")
     line = str(caught.value)
     assert "\n" not in line
-    for part in (weights.file_name, weights.address, weights.key, "/some/place.pth"):
+    for part in (weights.entry.file, f"download {weights.name}", weights.key, "/some/place.pth"):
         assert part in line
-    assert weights.sha256[:8] in weights.file_name
+    assert weights.entry.sha256[:8] in weights.entry.file
 
 
 def test_inception_features_are_torch_fidelitys_on_the_saved_picture(no_network, inception_file):
@@ -101,7 +101,7 @@ def test_an_unknown_lpips_net_is_named():
 
 def test_no_file_is_unpacked_into_the_wrong_network_in_silence(tmp_path):
     """No checksum of VGG-19 is published: what is checked are names and shapes."""
-    assert vgg19.WEIGHTS.sha256 is None
+    assert vgg19.WEIGHTS.entry.sha256 is None
     path = tmp_path / "vgg.pth"
     torch.save({"features.0.weight": torch.zeros(64, 3, 5, 5)}, path)
     with pytest.raises(ValueError, match=r"vgg\.pth: the weights are of another network"):

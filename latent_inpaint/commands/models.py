@@ -1,0 +1,73 @@
+"""The commands `models` and `download`: networks and weights by name, and what of them is here."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from argparse import Namespace
+
+from latent_inpaint.commands.arguments import add_registry
+
+
+def fill(command: argparse.ArgumentParser) -> None:
+    """The arguments of `models`."""
+    add_registry(command)
+    command.add_argument("--json", action="store_true", help="one JSON object for each name")
+
+
+def run(options: Namespace) -> None:
+    """List the names with size, licence, and whether they are here."""
+    from latent_inpaint import registry
+
+    use_registry(options)
+    known = registry.entries().values()
+    if options.json:
+        for one in known:
+            found = one.find()
+            facts = {"name": one.name, "about": one.about, "licence": one.licence, "size": one.size}
+            facts |= {"network": one.importer is not None, "file": None if found is None else str(found)}
+            print(json.dumps(facts))
+        return
+    rows = [("name", "MiB", "here", "licence", "what it is")]
+    rows += [("quality", "1", "yes", "Apache-2.0", "the package's network with texture copied: the default")]
+    rows += [("fast", "1", "yes", "Apache-2.0", "the package's network alone")]
+    for one in known:
+        found = one.find()
+        size = one.size or (found.stat().st_size if found else None)
+        about = one.about if one.importer else f"weights for {one.about}"
+        licence = f"{one.licence}{', to be accepted' if one.must_accept else ''}"
+        mib = f"{size / 2**20:.0f}" if size else "?"
+        rows.append((one.name, mib, "yes" if found else "", licence, about))
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    for row in rows:
+        print("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[4]]))
+    print(f"\nkept in {registry.store()}; `latent-inpaint download NAME` brings a file, --model NAME uses it")
+
+
+def fill_download(command: argparse.ArgumentParser) -> None:
+    """The arguments of `download`."""
+    command.add_argument("names", nargs="+", metavar="NAME", help="one that `latent-inpaint models` lists")
+    command.add_argument("--accept-licence", action="store_true", help="I accept the licence that is said")
+    add_registry(command)
+
+
+def run_download(options: Namespace) -> None:
+    """Fetch files, unless they are here, and check them."""
+    from latent_inpaint import registry
+
+    use_registry(options)
+    for one in [registry.entry(name) for name in options.names]:
+        print(f"{one.get(options.accept_licence)}: {one.name}, licence {one.licence}", flush=True)
+
+
+def use_registry(options: Namespace) -> None:
+    """Add the file that the option names.
+
+    Raises:
+        FileNotFoundError: it is not there.
+        ValueError: it is no registry.
+    """
+    if options.registry is not None:
+        from latent_inpaint import registry
+
+        registry.add(options.registry)
