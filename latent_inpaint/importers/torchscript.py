@@ -15,9 +15,8 @@ from typing import Any
 import torch
 import yaml
 from torch import Tensor, nn
-from torch.nn import functional
 
-from latent_inpaint.models.geometry import check_shapes, mirrored, pad_to_multiple
+from latent_inpaint.models.geometry import check_shapes, in_square, pad_to_multiple
 from latent_inpaint.near import near
 
 
@@ -127,22 +126,15 @@ class TorchScriptInpainter(nn.Module):
             ValueError: shapes that do not fit, or an output that does not fit the signature.
         """
         check_shapes(image, mask)
-        height, width = image.shape[-2:]
-        small, small_mask, side = image, mask, self.signature.size
-        if side is not None and max(height, width) > side:
-            size = tuple(max(1, round(length * side / max(height, width))) for length in (height, width))
-            small = functional.interpolate(image, size, mode="bilinear", antialias=True)
-            small_mask = (functional.interpolate(mask, size, mode="area") > 0).to(mask.dtype)
-        joined = torch.cat([small, small_mask], dim=1)
-        padded = (
-            pad_to_multiple(joined, self.signature.multiple) if side is None else mirrored(joined, side, side)
-        )
-        output = self.program(*self.signature.arguments(padded[:, :3], padded[:, 3:]))
-        prediction = self.signature.prediction(output, (padded.shape[-2], padded.shape[-1]))
-        prediction = prediction[..., : small.shape[-2], : small.shape[-1]]
-        if prediction.shape[-2:] != image.shape[-2:]:
-            prediction = functional.interpolate(prediction, (height, width), mode="bicubic").clamp(0, 1)
-        return prediction.to(image.dtype)
+        if self.signature.size is not None:
+            return in_square(self._predict, image, mask, self.signature.size).to(image.dtype)
+        padded = pad_to_multiple(torch.cat([image, mask], dim=1), self.signature.multiple)
+        prediction = self._predict(padded[:, :3], padded[:, 3:])
+        return prediction[..., : image.shape[-2], : image.shape[-1]].to(image.dtype)
+
+    def _predict(self, image: Tensor, mask: Tensor) -> Tensor:
+        output = self.program(*self.signature.arguments(image, mask))
+        return self.signature.prediction(output, (image.shape[-2], image.shape[-1]))
 
 
 def load_torchscript(path: Path, signature: Mapping[str, Any]) -> TorchScriptInpainter:

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from latent_inpaint import registry
-from latent_inpaint.importers import containers, lama, torchscript
+from latent_inpaint.importers import containers, fcf, lama, pickles, torchscript
 from latent_inpaint.models.classical import CLASSICAL
 from latent_inpaint.models.copying import CopyingInpainter
 from latent_inpaint.models.inpainter import Inpainter
@@ -32,6 +32,7 @@ NAMES = (QUALITY, FAST, *CLASSICAL)
 ACCEPTED = (
     f"a folder with {DESCRIPTION_NAME} and {WEIGHTS_NAME}, a run's folder, a checkpoint of a run (.ckpt), "
     f"a LaMa folder or zip ({lama.CONFIG_NAME} and {' or '.join(lama.CHECKPOINT_NAMES)}), big-lama.pt, "
+    "FcF's .pkl or .pth, "
     f"a described TorchScript file (.pt with a .yaml beside it), hf://owner/name, one of {', '.join(NAMES)}, "
     "or a name that `latent-inpaint models` lists"
 )
@@ -85,7 +86,7 @@ def read_model(source: str | Path | None) -> tuple[Any, dict[str, Any]]:
 def _read_published(entry: registry.Entry) -> tuple[Any, dict[str, Any]]:
     if entry.importer is None:
         raise ValueError(f"{entry.name}: weights for {entry.about}, no inpainting network")
-    if entry.importer not in ("lama", "torchscript"):
+    if entry.importer not in ("lama", "fcf", "torchscript"):
         raise ValueError(f"{entry.name}: nothing here reads it yet (importer {entry.importer})")
     path = entry.get()
     card = {"name": entry.name, "licence": entry.licence, "published": entry.addresses[0]}
@@ -127,6 +128,10 @@ def _read_file(path: Path) -> tuple[Any, dict[str, Any]]:
                 return lama.generator_from_state(state, str(path)), {}
         except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:
             raise ValueError(f"{path}: damaged zip file: {error}") from error
+    if path.suffix == ".pkl":
+        networks = pickles.read_pickle(path)
+        state = networks.get("G_ema") or networks.get("G") or {}
+        return fcf.load_generator(state, source=str(path)), {}
     return _read_checkpoint(path)
 
 
@@ -143,6 +148,8 @@ def _read_checkpoint(path: Path) -> tuple[Any, dict[str, Any]]:
         return _checked(build_with_weights(description, weights, str(path)), path), {}
     if isinstance(state, dict) and lama.generator_prefix(state) is not None:
         return lama.generator_from_state(state, str(path)), {}
+    if fcf.is_generator(checkpoint):
+        return fcf.load_generator(checkpoint, source=str(path)), {}
     raise ValueError(
         f"{path}: a checkpoint, but not of an inpainting network of ours or of LaMa; expected {ACCEPTED}"
     )

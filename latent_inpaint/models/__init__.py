@@ -22,7 +22,9 @@ from latent_inpaint.models.denoisers import (
 )
 from latent_inpaint.models.discriminators.patch import PatchDiscriminator
 from latent_inpaint.models.discriminators.projected import ProjectedDiscriminator
+from latent_inpaint.models.discriminators.stylegan import StyleDiscriminator
 from latent_inpaint.models.ffc import FFC, FFCResidualBlock, FourierUnit, SpectralTransform
+from latent_inpaint.models.generators.fcf import FcFGenerator
 from latent_inpaint.models.guides.alpha import AlphaEncoder, MaskAsAlpha
 from latent_inpaint.models.guides.base import Guide, Unguided
 from latent_inpaint.models.guides.controlnet import ControlNetDenoiser
@@ -54,6 +56,7 @@ __all__ = [
     "FFCDenoiser",
     "FFCRefiner",
     "FFCResidualBlock",
+    "FcFGenerator",
     "FlowRefiner",
     "FourierUnit",
     "FunctionRefiner",
@@ -74,6 +77,7 @@ __all__ = [
     "ResidualDecoder",
     "ResidualEncoder",
     "SpectralTransform",
+    "StyleDiscriminator",
     "TinyDecoder",
     "TinyEncoder",
     "UNetDenoiser",

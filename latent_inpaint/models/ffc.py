@@ -106,20 +106,35 @@ class FourierUnit(nn.Module):
 
 
 class SpectralTransform(nn.Module):
-    """Global→global path: 1×1 conv to half the channels, `u + fourier(u)`, 1×1 conv to the output."""
+    """Global→global path: 1×1 conv to half the channels, `u + fourier(u)`, 1×1 conv to the output.
 
-    def __init__(self, in_channels: int, out_channels: int, norm: Norm = nn.BatchNorm2d) -> None:
+    Args:
+        in_channels: of the input.
+        out_channels: of the output.
+        norm: makes each norm.
+        local: add the local Fourier unit (Chi et al., 2020; LaMa has none): one over the four quarters of the
+            first quarter of the channels, the same for all four. Sides are even then.
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, norm: Norm = nn.BatchNorm2d, local: bool = False
+    ) -> None:
         super().__init__()
         hidden = max(1, out_channels // 2)
         self.reduce = nn.Conv2d(in_channels, hidden, kernel_size=1, bias=False)
         self.norm = norm(hidden)
         self.fourier = FourierUnit(hidden, norm)
         self.expand = nn.Conv2d(hidden, out_channels, kernel_size=1, bias=False)
+        self.local_fourier = FourierUnit(hidden // 4 * 4, norm) if local else None
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B, in_channels, H, W]` → `[B, out_channels, H, W]`."""
         u = functional.relu(conv_norm(self.reduce, self.norm, x), inplace=True)
-        return self.expand(u + self.fourier(u))
+        mixed = u + self.fourier(u)
+        if self.local_fourier is not None:
+            rows = torch.cat(u[:, : u.shape[1] // 4].chunk(2, dim=2), dim=1)
+            mixed = mixed + self.local_fourier(torch.cat(rows.chunk(2, dim=3), dim=1)).repeat(1, 1, 2, 2)
+        return self.expand(mixed)
 
 
 class FFC(nn.Module):
@@ -129,9 +144,16 @@ class FFC(nn.Module):
         channels: number of input and output channels C.
         ratio: share of the global channels, in [0, 1]; 0 is a plain 3×3 convolution.
         norm: makes each norm.
+        local_fourier: see `SpectralTransform`.
     """
 
-    def __init__(self, channels: int, ratio: float = 0.75, norm: Norm = nn.BatchNorm2d) -> None:
+    def __init__(
+        self,
+        channels: int,
+        ratio: float = 0.75,
+        norm: Norm = nn.BatchNorm2d,
+        local_fourier: bool = False,
+    ) -> None:
         super().__init__()
         self.n_local, self.n_global = split_channels(channels, ratio)
         if self.n_local:
@@ -140,7 +162,7 @@ class FFC(nn.Module):
         if self.n_global and self.n_local:
             self.local_to_global = _conv3x3(self.n_local, self.n_global)
         if self.n_global:
-            self.global_to_global = SpectralTransform(self.n_global, self.n_global, norm)
+            self.global_to_global = SpectralTransform(self.n_global, self.n_global, norm, local_fourier)
         self.norm = norm(channels)
 
     def forward(self, x: Tensor) -> Tensor:

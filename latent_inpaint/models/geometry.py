@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -33,6 +35,31 @@ def mirrored(x: Tensor, height: int, width: int) -> Tensor:
             position = torch.arange(length, device=x.device) % (2 * size)
             x = x.index_select(dim, torch.minimum(position, 2 * size - 1 - position))
     return x
+
+
+def in_square(predict: Callable[[Tensor, Tensor], Tensor], image: Tensor, mask: Tensor, side: int) -> Tensor:
+    """The prediction of a network of one size for pictures of any: reduced to it, or mirrored up to it.
+
+    Args:
+        predict: maps `[B, 3, side, side]` and `[B, 1, side, side]` to `[B, 3, side, side]`.
+        image: `[B, 3, H, W]` in [0, 1]; where the longer side is longer than `side`, it is reduced to it.
+        mask: `[B, 1, H, W]` in {0, 1}; a reduced pixel is hole where any of it is.
+        side: in pixels.
+
+    Returns:
+        `[B, 3, H, W]` in [0, 1].
+    """
+    height, width = image.shape[-2:]
+    small, small_mask = image, mask
+    if max(height, width) > side:
+        size = [max(1, round(length * side / max(height, width))) for length in (height, width)]
+        small = functional.interpolate(image, size, mode="bilinear", antialias=True)
+        small_mask = (functional.interpolate(mask, size, mode="area") > 0).to(mask.dtype)
+    prediction = predict(mirrored(small, side, side), mirrored(small_mask, side, side))
+    prediction = prediction[..., : small.shape[-2], : small.shape[-1]]
+    if small.shape[-2:] != image.shape[-2:]:
+        prediction = functional.interpolate(prediction, (height, width), mode="bicubic").clamp(0, 1)
+    return prediction
 
 
 def hole_at_latent(

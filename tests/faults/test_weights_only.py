@@ -10,7 +10,8 @@ SOURCES = sorted([*(ROOT / "latent_inpaint").rglob("*.py"), *(ROOT / "bin").glob
 REQUIRED = {"torch.load": ("weights_only", True), "np.load": ("allow_pickle", False)}
 FORBIDDEN = {"pickle.load", "pickle.loads", "yaml.load", "yaml.unsafe_load", "torch.hub.load", "eval", "exec"}
 FORBIDDEN |= {"os.system", "joblib.load", "dill.load", "marshal.load", "marshal.loads", "shelve.open"}
-READERS = {"latent_inpaint/importers/containers.py"}  # its Unpickler knows tensors only, which a test shows
+# their Unpicklers know tensors only, which tests show
+READERS = {"latent_inpaint/importers/containers.py", "latent_inpaint/importers/pickles.py"}
 # programs that somebody described, or that were just written here
 TORCHSCRIPT = {"latent_inpaint/importers/torchscript.py", "latent_inpaint/inference/export.py"}
 

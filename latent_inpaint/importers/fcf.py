@@ -1,0 +1,147 @@
+"""FcF's published weights (SHI-Labs/FcF-Inpainting) → FcFGenerator and StyleDiscriminator.
+
+A plain state dictionary, as IOPaint redistributes `places_512_G.pth`, or the project's own pickles, of which
+tensors and plain values are read and nothing is run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from latent_inpaint.models.discriminators.stylegan import StyleDiscriminator
+from latent_inpaint.models.generators.fcf import FIRST_FOURIER, FcFGenerator
+from latent_inpaint.models.storage import load_weights
+
+Pair = tuple[str, str]
+"""Our name of a tensor, and the original's."""
+_FFC = {
+    "reduce": "conv1.0",
+    "fourier.conv": "fu.conv_layer",
+    "expand": "conv2",
+    "local_fourier.conv": "lfu.conv_layer",
+}
+
+
+def is_generator(state: Mapping[str, Any]) -> bool:
+    """Whether these are tensors of FcF's generator."""
+    return any(name.endswith("synthesis.foreword.fc.weight") for name in state if isinstance(name, str))
+
+
+def load_generator(state: Mapping[str, Tensor], psi: float = 0.1, source: str = "state") -> FcFGenerator:
+    """The generator of a state dictionary, its sizes read off the tensors, in eval mode.
+
+    Args:
+        state: the original names, with or without a prefix such as `generator.` or `G_ema.`.
+        psi: truncation.
+        source: where they come from, for errors.
+
+    Raises:
+        ValueError: there is no generator, or its tensors are not FcF's.
+    """
+    last = "synthesis.foreword.fc.weight"
+    name = next((name for name in state if name.endswith(last)), None)
+    if name is None:
+        raise ValueError(f"{source}: holds no generator of FcF (no tensor named {last})")
+    prefix = name.removesuffix(last)
+    own = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+    sides = _sides(own, "encoder.", source)
+    widths = [
+        *(len(own[f"encoder.b{side}.conv0.weight"]) for side in sides[:-1]),
+        len(own["encoder.b4.conv.weight"]),
+    ]
+    noise, whole = own["mapping.fc0.weight"].shape[1], len(own["encoder.b4.fc.weight"])
+    generator = FcFGenerator(widths, noise, whole, psi)
+    weights = {ours: own[theirs] for ours, theirs in _generator_names(sides) if theirs in own}
+    for level, side in enumerate(reversed(sides[:-1])):
+        for number in (1, 2):
+            ffc = f"synthesis.b{side}.ffc_skip.0.ffc_act.ffc_block.conv{number}.ffc"
+            parts = [own[key] for key in (f"{ffc}.convl2l.weight", f"{ffc}.convg2l.weight") if key in own]
+            if len(parts) == 2:
+                weights[f"synthesis.join.{level}.ffc{number}.to_local.weight"] = torch.cat(parts, dim=1)
+    load_weights(generator, weights, source)
+    return generator.eval()
+
+
+def load_discriminator(state: Mapping[str, Tensor], source: str = "state") -> StyleDiscriminator:
+    """The discriminator of a state dictionary, in train mode. Arguments and errors: see `load_generator`."""
+    last = "b4.out.weight"
+    name = next((name for name in state if name.endswith(last)), None)
+    if name is None:
+        raise ValueError(f"{source}: holds no discriminator of FcF (no tensor named {last})")
+    prefix = name.removesuffix(last)
+    own = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+    sides = _sides(own, "", source)
+    widths = [len(own[f"b{side}.conv{0 if side > 4 else ''}.weight"]) for side in sides]
+    in_channels = own[f"b{sides[0]}.fromrgb.weight"].shape[1]
+    discriminator = StyleDiscriminator(widths, in_channels)
+    weights = {ours: own[theirs] for ours, theirs in _discriminator_names(sides) if theirs in own}
+    load_weights(discriminator, weights, source)
+    return discriminator
+
+
+def _sides(own: Mapping[str, Tensor], part: str, source: str) -> list[int]:
+    """Sides from the picture's down to 4."""
+    pattern = re.compile(re.escape(part) + r"b(\d+)\.fromrgb\.weight")
+    first = next((int(match[1]) for match in map(pattern.fullmatch, own) if match), 0)
+    if first < 8 or first & (first - 1):
+        raise ValueError(f"{source}: holds no FcF network (no tensor named {part}b<side>.fromrgb.weight)")
+    sides = [first >> i for i in range(first.bit_length() - 2)]
+    missing = [side for side in sides[:-1] if f"{part}b{side}.conv0.weight" not in own]
+    if missing or f"{part}b4.conv.weight" not in own:
+        raise ValueError(f"{source}: {part}b{missing[0] if missing else 4} is missing")
+    return sides
+
+
+def _linear(ours: str, theirs: str) -> Iterator[Pair]:
+    for tensor in ("weight", "bias"):
+        yield f"{ours}.{tensor}", f"{theirs}.{tensor}"
+
+
+def _styled(ours: str, theirs: str) -> Iterator[Pair]:
+    """Its bias, which the original never adds, is left."""
+    yield f"{ours}.weight", f"{theirs}.weight"
+    yield f"{ours}.strength", f"{theirs}.noise_strength"
+    yield f"{ours}.noise", f"{theirs}.noise_const"
+    yield from _linear(f"{ours}.affine", f"{theirs}.affine")
+
+
+def _generator_names(sides: list[int]) -> Iterator[Pair]:
+    yield "mean_style", "mapping.w_avg"
+    for number in range(2):
+        yield from _linear(f"mapping.{number}", f"mapping.fc{number}")
+    yield from _linear("encoder.from_rgb", f"encoder.b{sides[0]}.fromrgb")
+    for level, side in enumerate(sides[:-1]):
+        yield from _linear(f"encoder.same.{level}", f"encoder.b{side}.conv0")
+        yield from _linear(f"encoder.down.{level}", f"encoder.b{side}.conv1")
+    yield from _linear("encoder.last", "encoder.b4.conv")
+    yield from _linear("encoder.whole", "encoder.b4.fc")
+    yield from _linear("synthesis.start", "synthesis.foreword.fc")
+    yield from _styled("synthesis.first", "synthesis.foreword.conv")
+    for level, block in enumerate(["foreword", *(f"b{side}" for side in reversed(sides[:-1]))]):
+        yield from _linear(f"synthesis.to_rgb.{level}", f"synthesis.{block}.torgb")
+        yield from _linear(f"synthesis.to_rgb.{level}.affine", f"synthesis.{block}.torgb.affine")
+    for level, side in enumerate(reversed(sides[:-1])):
+        yield from _styled(f"synthesis.up.{level}", f"synthesis.b{side}.conv0")
+        yield from _styled(f"synthesis.same.{level}", f"synthesis.b{side}.conv1")
+        for number in (1, 2) if side >= FIRST_FOURIER else ():
+            ours = f"synthesis.join.{level}.ffc{number}"
+            theirs = f"synthesis.b{side}.ffc_skip.0.ffc_act.ffc_block.conv{number}.ffc"
+            yield f"{ours}.local_to_global.weight", f"{theirs}.convl2g.weight"
+            for part, source in _FFC.items():
+                yield f"{ours}.global_to_global.{part}.weight", f"{theirs}.convg2g.{source}.weight"
+
+
+def _discriminator_names(sides: list[int]) -> Iterator[Pair]:
+    yield from _linear("from_rgb", f"b{sides[0]}.fromrgb")
+    for level, side in enumerate(sides[:-1]):
+        yield from _linear(f"blocks.{level}.same", f"b{side}.conv0")
+        yield from _linear(f"blocks.{level}.down", f"b{side}.conv1")
+        yield f"blocks.{level}.skip.weight", f"b{side}.skip.weight"
+    yield from _linear("last", "b4.conv")
+    yield from _linear("flat", "b4.fc")
+    yield from _linear("out", "b4.out")

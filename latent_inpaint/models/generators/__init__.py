@@ -1,0 +1,1 @@
+"""Networks that make pictures in one piece, without a latent: inpainters themselves."""
