@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from latent_inpaint.models.backbones import Frozen
+from latent_inpaint.models.discriminators.stylegan import discriminator_input
 from latent_inpaint.models.refiners.base import Refined
 
 Seen = tuple[Tensor, ...]
@@ -99,6 +100,20 @@ class Pixels:
     def fake(self, outputs: Outputs) -> Seen:
         """Predictions or composites."""
         return (outputs.composite if self.composite else outputs.prediction,)
+
+
+class PixelsAndMask:
+    """Composites with their masks, `[½ − m, 2x − 1]`, `[B, 4, H, W]`: what FcF's discriminator sees."""
+
+    key = "pixels and mask"
+
+    def real(self, outputs: Outputs) -> Seen:
+        """True pictures."""
+        return (discriminator_input(outputs.image, outputs.mask),)
+
+    def fake(self, outputs: Outputs) -> Seen:
+        """Composites."""
+        return (discriminator_input(outputs.composite, outputs.mask),)
 
 
 class Latents:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from latent_inpaint.data.context_masks import BlockMasks, CentreMasks, RegionMasks
+
 MaskGenerator = Callable[[np.random.Generator], np.ndarray]
 
 _MAX_SEGMENTS = 5
@@ -242,19 +244,23 @@ _PRESETS: dict[str, Callable[[int], MaskGenerator]] = {
     "thin": _thin,
     "medium": _medium,
     "thick": _thick,
+    "centre": CentreMasks,
+    "block": BlockMasks,
+    "region": RegionMasks,
 }
 
 
 def preset(name: str, size: int) -> MaskGenerator:
     """LaMa's generators for training (train, wide, box) and evaluation (thin, medium, thick).
 
-    `varied`, for networks that are to mend scratches, too, is `train` and, one in four, `thin`.
+    `varied`, for networks that are to mend scratches, too, is `train` and, one in four, `thin`. `centre`,
+    `block` and `region` are the context encoder's.
 
     The training presets are LaMa's for 256² at every size, scaled. Of the evaluation presets LaMa has two
     sets: sizes below 512 use the one for 256², sizes from 512 on the one for 512², each scaled.
 
     Args:
-        name: train, varied, wide, box, thin, medium or thick.
+        name: train, varied, wide, box, thin, medium, thick, centre, block or region.
         size: side of the masks in pixels.
 
     Returns:

@@ -137,7 +137,7 @@ def load_sampled(checkpoint: str | None, sampler: Sampler, steps: int, device: s
 def load_copying(
     checkpoint: str | None,
     depth: int = 48,
-    colour: float = 0.5,
+    colour: float = 0.25,
     texture: float = 2.0,
     seed: int = 0,
     device: str = "auto",

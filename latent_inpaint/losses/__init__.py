@@ -8,6 +8,7 @@ from latent_inpaint.losses.latent_l1 import LatentL1, latent_l1
 from latent_inpaint.losses.latent_perceptual import LatentPerceptual, inlier_mask
 from latent_inpaint.losses.mse import PixelMSE, pixel_mse
 from latent_inpaint.losses.objective import NonFiniteLossError, Objective
+from latent_inpaint.losses.overlap_l2 import OverlapL2, overlap_l2
 from latent_inpaint.losses.perceptual import Perceptual, perceptual_loss
 from latent_inpaint.losses.pixel_l1 import PixelL1, pixel_l1
 from latent_inpaint.losses.regression import Regression, regression_loss
@@ -21,6 +22,7 @@ __all__ = [
     "LossTerm",
     "NonFiniteLossError",
     "Objective",
+    "OverlapL2",
     "Perceptual",
     "PixelL1",
     "PixelMSE",
@@ -31,6 +33,7 @@ __all__ = [
     "generator_loss",
     "inlier_mask",
     "latent_l1",
+    "overlap_l2",
     "perceptual_loss",
     "pixel_l1",
     "pixel_mse",

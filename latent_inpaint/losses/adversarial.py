@@ -97,6 +97,8 @@ class Adversary(nn.Module):
         r1_weight: weight of `r1_penalty` in the discriminator's objective, at least 0; 0 spares its second
             backward pass.
         r1_every: steps from one penalty to the next (lazy R1, StyleGAN2); it then counts so many times.
+        only_hole: only the hole counts as fake (LaMa); else all of the network's work does, as where the
+            logit is of the whole picture.
 
     Raises:
         ValueError: a weight is negative or not finite, both of the network's are 0, or r1_every is below 1.
@@ -111,8 +113,10 @@ class Adversary(nn.Module):
         feature_matching: float = 0.0,
         r1_weight: float = 0.0,
         r1_every: int = 1,
+        only_hole: bool = True,
     ) -> None:
         super().__init__()
+        self.only_hole = only_hole
         self.space = space
         self.discriminator = discriminator
         self.optimizer = optimizer
@@ -184,7 +188,8 @@ class DiscriminatorTerm(_AdversaryTerm):
         """Its loss on the truth and on the network's work, neither of which gets a gradient."""
         _, real_logits = self.adversary.judged_real(outputs)
         fake = (seen.detach() for seen in outputs.fake(self.adversary.space))
-        return discriminator_loss(real_logits, self.adversary.discriminator(*fake)[0], outputs.mask)
+        hole = outputs.mask if self.adversary.only_hole else torch.ones_like(outputs.mask)
+        return discriminator_loss(real_logits, self.adversary.discriminator(*fake)[0], hole)
 
 
 class R1(_AdversaryTerm):

@@ -58,11 +58,14 @@ class Perceptual(LossTerm):
         backbone: maps pictures `[B, 3, H, W]` in [0, 1] to a list of feature maps; it is frozen here.
         weight: factor of the term in the objective.
         relative: see `perceptual_loss`.
+        composite: of the composite, the known pixels pasted back, instead of the prediction (FcF).
     """
 
-    def __init__(self, backbone: nn.Module, weight: float = 1.0, relative: bool = False) -> None:
+    def __init__(
+        self, backbone: nn.Module, weight: float = 1.0, relative: bool = False, composite: bool = False
+    ) -> None:
         super().__init__(weight)
-        self.space = Backbone(backbone)
+        self.space = Backbone(backbone, composite)
         self.relative = relative
 
     def forward(self, outputs: Outputs) -> Tensor:

@@ -24,6 +24,7 @@ from latent_inpaint.models.discriminators.patch import PatchDiscriminator
 from latent_inpaint.models.discriminators.projected import ProjectedDiscriminator
 from latent_inpaint.models.discriminators.stylegan import StyleDiscriminator
 from latent_inpaint.models.ffc import FFC, FFCResidualBlock, FourierUnit, SpectralTransform
+from latent_inpaint.models.generators.context_encoder import ContextEncoder
 from latent_inpaint.models.generators.fcf import FcFGenerator
 from latent_inpaint.models.guides.alpha import AlphaEncoder, MaskAsAlpha
 from latent_inpaint.models.guides.base import Guide, Unguided
@@ -45,6 +46,7 @@ __all__ = [
     "BlockDecoder",
     "BlockEncoder",
     "Condition",
+    "ContextEncoder",
     "ControlNetDenoiser",
     "CopyingInpainter",
     "Decoder",

@@ -125,7 +125,8 @@ class SpectralTransform(nn.Module):
         self.norm = norm(hidden)
         self.fourier = FourierUnit(hidden, norm)
         self.expand = nn.Conv2d(hidden, out_channels, kernel_size=1, bias=False)
-        self.local_fourier = FourierUnit(hidden // 4 * 4, norm) if local else None
+        quarters = hidden // 4 * 4
+        self.local_fourier = FourierUnit(quarters, norm) if local and quarters else None
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B, in_channels, H, W]` → `[B, out_channels, H, W]`."""

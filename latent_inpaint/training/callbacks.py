@@ -258,14 +258,9 @@ def _columns(model: nn.Module, batch: Batch, device: torch.device) -> dict[str, 
     image, mask, truth = (tensor.to(device) for tensor in (batch.image, batch.mask, batch.truth))
     if isinstance(model, Autoencoder):
         return {"input": image, "reconstruction": model(image), "truth": image}
-    assert isinstance(model, LatentInpainter)
     generator = torch.Generator().manual_seed(0)  # a sampler's noise is the same each time
     prediction, shown = model(image, mask, generator), batch._replace(image=image, mask=mask)
-    return {
-        "input": image * (1 - mask),
-        "mask": mask.expand_as(image),
-        "prediction": prediction,
-        "ceiling": shown.filled(model.decode(model.encode(truth))),
-        "composite": shown.filled(prediction),
-        "truth": truth,
-    }
+    columns = {"input": image * (1 - mask), "mask": mask.expand_as(image), "prediction": prediction}
+    if isinstance(model, LatentInpainter):
+        columns["ceiling"] = shown.filled(model.decode(model.encode(truth)))
+    return {**columns, "composite": shown.filled(prediction), "truth": truth}

@@ -23,6 +23,8 @@ def register_resolvers() -> None:
     OmegaConf.register_new_resolver("down_factor", lambda stages: 2 ** (len(stages) - 1), replace=True)
     OmegaConf.register_new_resolver("condition_channels", _condition_channels, replace=True)
     OmegaConf.register_new_resolver("dimension_shift", _dimension_shift, replace=True)
+    OmegaConf.register_new_resolver("style_widths", _style_widths, replace=True)
+    OmegaConf.register_new_resolver("times", lambda a, b: a * b, replace=True)
 
 
 def share_cores() -> None:
@@ -47,6 +49,11 @@ def _decoder_channels(stages: Sequence[int], blocks: Sequence[int]) -> ListConfi
 
 def _stage_channels(ngf: int, n_downsampling: int, max_channels: int = 1024) -> ListConfig:
     return OmegaConf.create([min(max_channels, ngf * 2**i) for i in range(n_downsampling + 1)])
+
+
+def _style_widths(ngf: int, size: int) -> ListConfig:
+    """StyleGAN2's channels at `size`, half of it, … 4: doubled each time, up to 8·ngf."""
+    return OmegaConf.create([ngf * min(2**i, 8) for i in range(max(2, size.bit_length() - 2))])
 
 
 def _share(steps: int, part: int, of: int) -> int:

@@ -78,7 +78,7 @@ class InpaintingOutputs(_Looked):
     ) -> None:
         super().__init__()
         check_shapes(image, mask)
-        factor = model.down_factor
+        factor = getattr(model, "down_factor", 1)
         if image.shape[-2] % factor or image.shape[-1] % factor:
             raise ValueError(
                 f"image: height and width must be multiples of {factor}, got {list(image.shape[-2:])}"
@@ -119,8 +119,10 @@ class InpaintingOutputs(_Looked):
 
     @cached_property
     def prediction(self) -> Tensor:
-        """`D(latent)`, `[B, 3, H, W]` in [0, 1]."""
-        return self.model.decode(self.latent)
+        """`D(latent)`, `[B, 3, H, W]` in [0, 1]; what a network without a latent gives."""
+        if hasattr(self.model, "decode"):
+            return self.model.decode(self.latent)
+        return self.model(self.source, self.mask, self.generator)
 
     @cached_property
     def composite(self) -> Tensor:

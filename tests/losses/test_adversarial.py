@@ -255,3 +255,29 @@ def test_a_discriminator_sees_what_the_network_made_once(rng):
     adversary.discriminator.register_forward_hook(lambda *_: calls.append(1))
     Objective(adversary.terms)(outputs)
     assert len(calls) == 2  # the fake, for both terms, and the real
+
+
+def test_all_of_the_work_is_fake_where_asked():
+    """A logit of the whole picture: what the mask says of one of its corners does not matter."""
+
+    class Outputs:
+        image, mask = torch.ones(1, 3, 8, 8), torch.zeros(1, 1, 8, 8)
+
+        def fake(self, space):
+            return (torch.zeros(1, 3, 8, 8),)
+
+        real = fake
+
+        def kept(self, key, compute):
+            return compute()
+
+    class One(torch.nn.Module):
+        def forward(self, x):
+            return x.mean(dim=(1, 2, 3), keepdim=True)[:, :1] + 2, []
+
+    values = []
+    for only_hole in (True, False):
+        adversary = Adversary(Pixels(), One(), torch.optim.Adam, only_hole=only_hole)
+        values.append(adversary.discriminator_terms["discriminator"](Outputs()).item())
+    soft = torch.nn.functional.softplus(torch.tensor([-2.0, 2.0])).tolist()
+    assert values == pytest.approx([2 * soft[0], soft[0] + soft[1]])

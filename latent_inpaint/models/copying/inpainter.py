@@ -51,7 +51,7 @@ class CopyingInpainter(nn.Module):
         self,
         network: nn.Module,
         depth: int = 48,
-        colour: float = 0.5,
+        colour: float = 0.25,
         texture: float = 2.0,
         seed: int = 0,
     ) -> None:

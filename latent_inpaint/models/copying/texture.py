@@ -35,7 +35,7 @@ def copy_texture(
     hole: Tensor,
     estimate: Tensor,
     generator: torch.Generator,
-    colour: float = 0.5,
+    colour: float = 0.25,
     texture: float = 2.0,
     largest: float = LARGEST,
 ) -> Tensor:
