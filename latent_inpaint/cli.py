@@ -41,6 +41,7 @@ EXAMPLES = """examples:
   latent-inpaint summarize outputs
   latent-inpaint info --model RUN
   latent-inpaint convert --model big-lama.pt --output big-lama --half
+  latent-inpaint convert --model RUN --output tuned-lama --to lama
   latent-inpaint export --model RUN --output model.onnx
   latent-inpaint benchmark --model RUN
   latent-inpaint masks photos masks --preset thick --size 256

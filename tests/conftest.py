@@ -9,7 +9,7 @@ os.environ["LATENT_INPAINT_OFFLINE"] = "1"  # no test asks for a file that is no
 import numpy as np
 import pytest
 from PIL import Image
-from tiny import TINY
+from tiny import OWN, TINY
 
 ROOT = Path(__file__).parent.parent
 
@@ -42,6 +42,7 @@ def compose(pictures, tmp_path):
         tiny = [
             f"+experiment={experiment}",
             *TINY,
+            *(word.replace("tests/", f"{ROOT}/tests/") for word in OWN.get(experiment, ())),
             f"data.root={pictures}",
             "data.batch_size=2",
             "trainer.max_steps=2",

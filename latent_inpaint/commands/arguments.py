@@ -65,7 +65,9 @@ def add_convert(command: argparse.ArgumentParser) -> None:
     """`convert`."""
     add_model(command)
     command.add_argument("--output", type=_path, required=True, metavar="DIR", help="model folder to write")
-    command.add_argument("--half", action="store_true", help="weights in float16: half the size on the disk")
+    kind = command.add_mutually_exclusive_group()
+    kind.add_argument("--half", action="store_true", help="weights in float16: half the size on the disk")
+    kind.add_argument("--to", choices=("ours", "lama"), default="ours", help="whose layout: ours, or LaMa's")
 
 
 def add_export(command: argparse.ArgumentParser) -> None:

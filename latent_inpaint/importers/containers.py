@@ -12,6 +12,8 @@ import tempfile
 import zipfile
 import zlib
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
 
@@ -34,6 +36,17 @@ def load_lama_zip(path: Path) -> LatentInpainter:
     Raises:
         ValueError: several networks in one zip, or a damaged one.
     """
+    with unpacked(path) as folder:
+        return load_generator(folder)
+
+
+@contextmanager
+def unpacked(path: Path) -> Iterator[Path]:
+    """The LaMa directory of a zip, unpacked for as long as it is looked at; errors name the zip.
+
+    Raises:
+        ValueError: several networks in one zip, or a damaged one.
+    """
     with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as temporary:
         folders = _lama_folders(archive)
         if len(folders) != 1:
@@ -50,7 +63,7 @@ def load_lama_zip(path: Path) -> LatentInpainter:
         except (zipfile.BadZipFile, zlib.error, EOFError) as error:
             raise ValueError(f"{path}: damaged zip file: {error}") from error
         try:
-            return load_generator(target)
+            yield target
         except ValueError as error:
             raise ValueError(f"{path}: {str(error).replace(f'{target}/', '')}") from error
 

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 from torch import Tensor
 
+from latent_inpaint.files import replacing, write_text
 from latent_inpaint.importers.lama_config import read_shape
 from latent_inpaint.importers.lama_discriminator import load_discriminator
 from latent_inpaint.importers.lama_layout import (
@@ -16,16 +18,19 @@ from latent_inpaint.importers.lama_layout import (
     generator_prefix,
     generator_weights,
     infer_shape,
+    original_weights,
 )
 from latent_inpaint.models.inpainter import LatentInpainter
 from latent_inpaint.models.storage import load_weights, read_checkpoint
 
 __all__ = [
+    "discriminator_state",
     "generator_from_state",
     "is_lama_directory",
     "load_discriminator",
     "load_generator",
     "read_lama_checkpoint",
+    "save_generator",
 ]
 
 CONFIG_NAME = "config.yaml"
@@ -80,6 +85,52 @@ def generator_from_state(
     model = shape.build()
     load_weights(model, generator_weights(state, shape, prefix), source)
     return model.eval()
+
+
+def save_generator(model: LatentInpainter, directory: str | Path) -> Path:
+    """Write a network in LaMa's published layout, `config.yaml` and `models/best.ckpt`; return the directory.
+
+    LaMa's own code and what reads its checkpoints can use it.
+
+    Raises:
+        ValueError: a network with other parts than LaMa's.
+        OSError: a file could not be written.
+    """
+    shape, weights = original_weights(model)
+    local = {"ratio_gin": 0, "ratio_gout": 0, "enable_lfu": False}
+    both = {"ratio_gin": shape.ratio, "ratio_gout": shape.ratio, "enable_lfu": False}
+    generator = {
+        "kind": "ffc_resnet",
+        "input_nc": shape.in_channels,
+        "output_nc": 3,
+        "ngf": shape.ngf,
+        "n_downsampling": shape.n_downsampling,
+        "n_blocks": shape.n_blocks,
+        "max_features": shape.max_channels,
+        "add_out_act": "sigmoid",
+        "init_conv_kwargs": local,
+        "downsample_conv_kwargs": local,
+        "resnet_conv_kwargs": both,
+    }
+    directory = Path(directory)
+    with replacing(directory / CHECKPOINT_NAMES[1]) as file:
+        torch.save({"state_dict": {f"generator.{name}": tensor for name, tensor in weights.items()}}, file)
+    write_text(directory / CONFIG_NAME, yaml.safe_dump({"generator": generator}, sort_keys=False))
+    return directory
+
+
+def discriminator_state(directory: str | Path) -> dict[str, Tensor]:
+    """The discriminator of a published directory, as `PatchDiscriminator` calls its tensors; may be empty.
+
+    Raises:
+        ValueError: a damaged checkpoint, or a discriminator of another kind.
+    """
+    directory = Path(directory)
+    checkpoint = next((directory / name for name in CHECKPOINT_NAMES if (directory / name).is_file()), None)
+    state = {} if checkpoint is None else read_lama_checkpoint(checkpoint).get("state_dict", {})
+    own = {name: tensor for name, tensor in state.items() if name.startswith("discriminator.model")}
+    is_whole = {"discriminator.model0.0.weight", "discriminator.model1.0.weight"} <= own.keys()
+    return dict(load_discriminator(own).state_dict()) if is_whole else {}
 
 
 def read_lama_checkpoint(path: str | Path) -> dict[str, Any]:

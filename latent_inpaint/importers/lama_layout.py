@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -86,6 +87,53 @@ def generator_weights(state: Mapping[str, Tensor], shape: GeneratorShape, prefix
         if parts:
             weights[name] = parts[0] if parts[0].ndim == 0 else torch.cat(parts, dim)
     return weights
+
+
+def original_weights(model: LatentInpainter) -> tuple[GeneratorShape, dict[str, Tensor]]:
+    """A network of ours as LaMa has it: its shape, and its tensors under the original's names.
+
+    Args:
+        model: of FFC parts with the mask as the encoder's fourth channel: what `GeneratorShape.build` gives.
+
+    Raises:
+        ValueError: another network, whose parts LaMa's code does not have.
+    """
+    encoder, refiner, decoder = model.encoder, model.refiner, model.decoder
+    expected = (Encoder, MaskAsAlpha, FFCRefiner, Decoder)
+    found = (encoder, model.guide, refiner, decoder)
+    if not all(isinstance(one, kind) for one, kind in zip(found, expected)):
+        wanted, got = ", ".join(kind.__name__ for kind in expected), ", ".join(map(_class_of, found))
+        raise ValueError(f"to lama: expected {wanted}, got {got}")
+    blocks: Any = refiner.blocks
+    widths, block = encoder.stage_channels, blocks[0].ffc1
+    n_local, n_global = block.n_local, block.n_global
+    is_capped = widths[-1] < widths[0] * 2 ** (len(widths) - 1)
+    shape = GeneratorShape(
+        encoder.in_channels,
+        widths[0],
+        len(widths) - 1,
+        len(blocks),
+        n_global / (n_local + n_global),
+        widths[-1] if is_capped else max(GeneratorShape.max_channels, widths[-1]),
+    )
+    state = model.state_dict()
+    weights: dict[str, Tensor] = {}
+    for name, sources, dim in _tensor_map(shape):
+        if name not in state:  # of a half that is not there
+            continue
+        tensor = state[name].detach().cpu()
+        is_split = name.startswith(("refiner.", f"encoder.downs.{shape.n_downsampling - 1}."))
+        targets = sources if is_split else sources[:1]
+        halves = tensor.split([n_local, n_global], dim) if len(targets) == 2 and tensor.ndim else [tensor] * 2
+        weights |= {target: half.clone() for target, half in zip(targets, halves)}
+    extra = set(state) - {name for name, _, _ in _tensor_map(shape)}
+    if extra:
+        raise ValueError(f"to lama: its code has no place for {', '.join(sorted(extra)[:3])}")
+    return shape, weights
+
+
+def _class_of(part: object) -> str:
+    return type(part).__name__
 
 
 TensorMap = Iterator[tuple[str, list[str], int]]

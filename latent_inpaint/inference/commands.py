@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import Any
 
+from latent_inpaint.importers.lama import save_generator
 from latent_inpaint.inference.benchmark import measure
 from latent_inpaint.inference.export import CHECKED_SIZES, FORMATS, export_model
 from latent_inpaint.inference.loading import FAST
@@ -43,9 +44,13 @@ def info(options: Namespace) -> int:
 
 
 def convert(options: Namespace) -> int:
-    """Write a network in our own format."""
+    """Write a network in our own format, or in LaMa's."""
+    network = _network(options).cpu()
+    if options.to == "lama":
+        print(save_generator(network, options.output))
+        return 0
     save = save_half if options.half else save_model
-    print(save(_network(options).cpu(), options.output, {"converted_from": options.model}))
+    print(save(network, options.output, {"converted_from": options.model}))
     return 0
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,9 @@ import torch
 from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 from torch import nn
 
+from latent_inpaint import registry
 from latent_inpaint.files import replacing
+from latent_inpaint.importers import containers, lama
 from latent_inpaint.inference.loading import read_model
 from latent_inpaint.models.storage import WEIGHTS_NAME, load_model, read_checkpoint
 
@@ -86,6 +90,45 @@ def initialise_from(model: nn.Module, source: str | Path) -> tuple[list[str], li
         f"missing {len(missing)}{_examples(missing)}; unexpected {len(unexpected)}{_examples(unexpected)}"
     )
     return missing, unexpected
+
+
+def discriminator_weights(source: str | Path) -> dict[str, torch.Tensor]:
+    """A discriminator that LaMa's directory or zip brings, under `PatchDiscriminator`'s names; else empty.
+
+    Args:
+        source: what `init_from` names: a path, or a name of the registry.
+
+    Raises:
+        ValueError: a damaged file.
+    """
+    named = registry.entries().get(str(source))
+    path = Path(source) if named is None else named.get()
+    if lama.is_lama_directory(path):
+        return lama.discriminator_state(path)
+    if path.is_file() and zipfile.is_zipfile(path) and containers.is_lama_zip(path):
+        with containers.unpacked(path) as folder:
+            return lama.discriminator_state(folder)
+    return {}
+
+
+def initialise_adversaries(discriminators: Mapping[str, nn.Module], source: str | Path) -> None:
+    """Copy a discriminator that `source` brings into those that it fits; says which.
+
+    Args:
+        discriminators: by name of the adversary.
+        source: what `init_from` names.
+
+    Raises:
+        ValueError: a damaged file.
+    """
+    weights = discriminator_weights(source) if discriminators else {}
+    for name, discriminator in discriminators.items():
+        own = {key: tensor.shape for key, tensor in discriminator.state_dict().items()}
+        fits = own == {key: tensor.shape for key, tensor in weights.items()}
+        if fits:
+            discriminator.load_state_dict(weights)
+        start = "starts from its discriminator" if fits else "is new"
+        log.info(f"init_from={source}: adversary {name} {start}")
 
 
 def _examples(names: list[str]) -> str:

@@ -15,7 +15,12 @@ from omegaconf import DictConfig, OmegaConf
 from latent_inpaint.instantiate import instantiate
 from latent_inpaint.models import LatentInpainter, save_model
 from latent_inpaint.models.storage import load_weights, read_checkpoint
-from latent_inpaint.training.checkpoints import LAST_NAME, initialise_from, network_weights
+from latent_inpaint.training.checkpoints import (
+    LAST_NAME,
+    initialise_adversaries,
+    initialise_from,
+    network_weights,
+)
 from latent_inpaint.training.checks import check_trainer
 from latent_inpaint.training.distributed import is_first, joined_processes, n_processes, share
 from latent_inpaint.training.fitting import be_quiet, fit
@@ -94,6 +99,9 @@ def train_inpainting(
         log.info("%s is finished: there is nothing to train (trainer.max_steps goes on)", run)
     for stage in stages:
         module = stage.build(model)
+        if stage is stages[0] and cfg.init_from is not None and resume is None:
+            judges: Any = {name: each.discriminator for name, each in module.adversaries.items()}
+            initialise_adversaries(judges, cfg.init_from)
         if stage is not stages[0]:
             share(partial(hand_over, last, module, stage))
             resume = last

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from latent_inpaint.importers.lama import generator_from_state, load_generator
+from latent_inpaint.importers.lama import generator_from_state, load_generator, save_generator
 from latent_inpaint.importers.lama_config import read_shape
 from latent_inpaint.importers.lama_layout import generator_prefix, infer_shape
 
@@ -147,3 +147,24 @@ def test_the_shape_can_be_read_off_the_weights():
 def test_weights_without_a_generator_are_an_error():
     with pytest.raises(ValueError, match="somewhere: holds no LaMa generator"):
         generator_from_state({"discriminator.model0.0.weight": torch.zeros(1)}, "somewhere")
+
+
+def test_a_network_is_written_back_as_the_original_has_it(tmp_path, model, expected):
+    directory = save_generator(model, tmp_path / "lama")
+    original = torch.load(LAMA_TINY / "best.ckpt", weights_only=True)["state_dict"]
+    written = torch.load(directory / "models/best.ckpt", weights_only=True)["state_dict"]
+    generator = {name: tensor for name, tensor in original.items() if name.startswith("generator.")}
+    assert written.keys() == generator.keys()
+    assert all(torch.equal(written[name], tensor) for name, tensor in generator.items())
+    assert read_shape(directory / "config.yaml") == read_shape(LAMA_TINY / "config.yaml")
+    with torch.no_grad():
+        again = load_generator(directory)(expected["image_64x64"], expected["mask_64x64"])
+    torch.testing.assert_close(again, expected["prediction_64x64"], rtol=0, atol=1e-5)
+
+
+def test_other_networks_are_not(tmp_path):
+    from latent_inpaint import load
+
+    with pytest.raises(ValueError, match="to lama: expected Encoder, MaskAsAlpha, FFCRefiner, Decoder, got"):
+        save_generator(load("fast", device="cpu").model, tmp_path)
+    assert not list(tmp_path.iterdir())

@@ -12,3 +12,6 @@ TINY = [
     "metrics.replicates=20",
     "methods=[mean]",
 ]
+
+OWN = {"lama_finetune": ["init_from=tests/fixtures/lama_tiny", "model.ngf=4", "model.n_blocks=2"]}
+"""What an experiment needs besides."""

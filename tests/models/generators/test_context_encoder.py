@@ -34,8 +34,8 @@ def test_the_released_network_has_its_sizes():
 
 def test_the_channelwise_layer_mixes_positions_of_one_channel():
     layer = ContextEncoder(4, 32, 0).middle
-    assert layer.weight.shape == (16, 16, 16)  # channels, and all pairs of the 4×4 positions
-    x = torch.zeros(1, 16, 4, 4, requires_grad=True)
+    assert layer.weight.shape == (8, 16, 16)  # channels, and all pairs of the 4×4 positions
+    x = torch.zeros(1, 8, 4, 4, requires_grad=True)
     spread = torch.einsum("bcp,cpq->bcq", x.flatten(2), layer.weight)
     (gradient,) = torch.autograd.grad(spread[0, 3].sum(), x)
     assert gradient[0, 3].abs().min() > 0
