@@ -107,11 +107,12 @@ def run(cfg: DictConfig) -> Path | None:
         if board is not None:
             check_protocol(board, common_card(data, suite, names))
         if n_processes() > 1:
-            measure_share(methods, data, suite, names, journals, cfg.seed)
+            measure_share(methods, data, suite, names, journals, cfg.seed, cfg.samples)
     if not first:
         return None
     folder = new_folder(results / str(cfg.run_name))
-    rows = compare(methods, data, suite, folder, names, journals, instantiate(cfg.gallery), cfg.seed)
+    gallery = instantiate(cfg.gallery)
+    rows = compare(methods, data, suite, folder, names, journals, gallery, cfg.seed, samples=cfg.samples)
     if board is not None:
         add_rows(board, rows)
     return folder

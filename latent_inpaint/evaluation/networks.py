@@ -65,8 +65,12 @@ class Network(BlindMethod):
         return encode(pad_to_multiple(image.to(device), factor)).to(image.device)
 
     def card(self) -> dict[str, Any]:
-        """Where the weights come from, and their number."""
-        return {**self.origin, "parameters": sum(p.numel() for p in self.model.parameters())}
+        """Where the weights come from, their number, and how often a sampler calls its denoiser."""
+        facts = {**self.origin, "parameters": sum(p.numel() for p in self.model.parameters())}
+        refiner = getattr(self.model, "refiner", None)
+        if isinstance(refiner, GenerativeRefiner):
+            facts["calls"] = refiner.sampler.calls(refiner.steps)
+        return facts
 
 
 @contextlib.contextmanager
@@ -130,7 +134,7 @@ def load_sampled(checkpoint: str | None, sampler: Sampler, steps: int, device: s
     if steps < 1:
         raise ValueError(f"steps must be at least 1, got {steps}")
     refiner.sampler, refiner.steps = sampler, steps
-    network.origin |= {"sampler": repr(sampler), "steps": steps, "calls": sampler.calls(steps)}
+    network.origin |= {"sampler": repr(sampler), "steps": steps}
     return network
 
 

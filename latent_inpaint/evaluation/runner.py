@@ -17,6 +17,7 @@ from latent_inpaint.data import Batch
 from latent_inpaint.evaluation.journal import Journal
 from latent_inpaint.evaluation.methods import Method
 from latent_inpaint.metrics.suite import MetricSuite
+from latent_inpaint.models.choosing import best_of
 from latent_inpaint.models.inpainter import draws
 from latent_inpaint.models.seeds import generator_for
 
@@ -53,6 +54,7 @@ def evaluate(
     progress: Callable[[int], None] = lambda pictures: None,
     seed: int = 0,
     measured: Mapping[str, float] | None = None,
+    samples: int = 1,
 ) -> list[dict[str, Any]]:
     """Measure methods on the same pictures and masks and return their rows, in the format of `metrics.json`.
 
@@ -67,6 +69,7 @@ def evaluate(
         progress: told the number of pictures of each batch that is done.
         seed: of methods that draw.
         measured: seconds of methods whose values `suite` has already, by name.
+        samples: fills of each picture by methods that draw; above 1, their diversity is measured, too.
 
     Raises:
         ValueError: two methods have the same name, or the loader has no pictures.
@@ -78,7 +81,7 @@ def evaluate(
     if journal is not None:
         found.seconds |= journal.restore(suite)
     try:
-        _run(methods, loader, suite, found, journal, progress, seed)
+        _run(methods, loader, suite, found, journal, progress, seed, samples=samples)
     except KeyboardInterrupt:
         raise _interrupted(suite, found, journal) from None
     if found.pictures == 0:
@@ -96,6 +99,7 @@ def measure_part(
     done: Mapping[str, set[str]],
     progress: Callable[[int], None] = lambda pictures: None,
     seed: int = 0,
+    samples: int = 1,
 ) -> None:
     """Measure a process's share of the pictures, and leave it in a journal of its own.
 
@@ -107,6 +111,7 @@ def measure_part(
         done: names of the pictures that need not be measured, by method.
         progress: told the number of pictures of each batch that is done.
         seed: of methods that draw.
+        samples: see `evaluate`.
 
     Raises:
         EvaluationInterrupted: by Ctrl-C; everything measured so far is in the journal.
@@ -114,7 +119,7 @@ def measure_part(
     names = check_names(methods)
     found = Pass(seconds=dict.fromkeys(names, 0.0), failed={name: {} for name in names})
     try:
-        _run(methods, loader, suite, found, journal, progress, seed, done)
+        _run(methods, loader, suite, found, journal, progress, seed, done, samples)
     except KeyboardInterrupt:
         raise _interrupted(suite, found, journal) from None
     journal.save(suite, found.seconds)
@@ -128,18 +133,22 @@ def check_names(methods: Sequence[Method]) -> list[str]:
     return names
 
 
-def predict(method: Method, batch: Batch, seed: int = 0) -> tuple[dict[str, Tensor], dict[str, str]]:
+def predict(
+    method: Method, batch: Batch, seed: int = 0, sample: int = 0
+) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Composites of one method by picture name, and the reasons why it failed on other pictures.
 
     The pictures of a batch on which the method fails are tried one by one. A method that draws sees every
     picture alone, with a generator of the seed and the picture's name: neither the batch nor the order nor
-    the process plays a part. One that looks pictures up (`by_name = True`) is given their names.
+    the process plays a part. `sample` is the number of its fill. One that looks pictures up (`by_name =
+    True`) is given their names.
     """
     drawn: dict[str, Any] = {"names": batch.name} if getattr(method, "by_name", False) else {}
     if draws(method):
         if len(batch.name) > 1:
-            return _one_by_one(method, batch, seed)
-        drawn = {"generator": generator_for(seed, batch.name[0])}
+            return _one_by_one(method, batch, seed, sample)
+        number = (sample,) if sample else ()
+        drawn = {"generator": generator_for(seed, batch.name[0], *number)}
     try:
         shown = batch.truth if getattr(method, "sees_truth", False) else batch.image
         prediction = method(shown, batch.mask, **drawn)
@@ -147,17 +156,19 @@ def predict(method: Method, batch: Batch, seed: int = 0) -> tuple[dict[str, Tens
     except Exception as error:  # whatever a method of anybody's raises
         if len(batch.name) == 1:
             return {}, {batch.name[0]: f"{type(error).__name__}: {error}"}
-        return _one_by_one(method, batch, seed)
+        return _one_by_one(method, batch, seed, sample)
     finite = torch.isfinite(pictures).flatten(1).all(dim=1).tolist()
     kept = {name: picture for name, picture, good in zip(batch.name, pictures, finite) if good}
     return kept, {name: "NaN or infinite pixels" for name in batch.name if name not in kept}
 
 
-def _one_by_one(method: Method, batch: Batch, seed: int) -> tuple[dict[str, Tensor], dict[str, str]]:
+def _one_by_one(
+    method: Method, batch: Batch, seed: int, sample: int
+) -> tuple[dict[str, Tensor], dict[str, str]]:
     done: dict[str, Tensor] = {}
     failed: dict[str, str] = {}
     for i in range(len(batch.name)):
-        filled, reasons = predict(method, batch.part([i]), seed)
+        filled, reasons = predict(method, batch.part([i]), seed, sample)
         done |= filled
         failed |= reasons
     return done, failed
@@ -172,6 +183,7 @@ def _run(
     progress: Callable[[int], None],
     seed: int,
     elsewhere: Mapping[str, set[str]] | None = None,
+    samples: int = 1,
 ) -> None:
     done = {m.name: suite.done(m.name) | (elsewhere or {}).get(m.name, set()) for m in methods}
     masks = hashlib.sha256()
@@ -181,7 +193,7 @@ def _run(
         for method in methods:
             todo = [i for i, name in enumerate(batch.name) if name not in done[method.name]]
             if todo:
-                _measure(method, _part(batch, todo), suite, found, seed)
+                _measure(method, _part(batch, todo), suite, found, seed, samples)
         found.pictures += len(batch.name)
         progress(len(batch.name))
         if journal is not None:
@@ -189,7 +201,7 @@ def _run(
     found.masks_sha256 = masks.hexdigest()
 
 
-def _measure(method: Method, batch: Batch, suite: MetricSuite, found: Pass, seed: int) -> None:
+def _measure(method: Method, batch: Batch, suite: MetricSuite, found: Pass, seed: int, samples: int) -> None:
     started = time.perf_counter()
     composites, failed = predict(method, batch, seed)
     found.seconds[method.name] += time.perf_counter() - started
@@ -200,6 +212,25 @@ def _measure(method: Method, batch: Batch, suite: MetricSuite, found: Pass, seed
         good = _part(batch, [i for i, name in enumerate(batch.name) if name in composites])
         pictures = torch.stack([composites[name] for name in good.name])
         suite.update(pictures, good.truth, good.mask, good.name, method=method.name)
+        if samples > 1 and draws(method):
+            for i, name in enumerate(good.name):
+                _draw_more(method, good.part([i]), composites[name], suite, seed, samples)
+
+
+def _draw_more(
+    method: Method, one: Batch, first: Tensor, suite: MetricSuite, seed: int, samples: int
+) -> None:
+    """Measure several fills of a picture; the time that the others take is nobody's."""
+    name, drawn = one.name[0], [first]
+    for sample in range(1, samples):
+        more, failed = predict(method, one, seed, sample)
+        if failed:
+            log.warning("%s failed on %s, sample %d: %s", method.name, name, sample, failed[name])
+            return
+        drawn.append(more[name])
+    pictures = torch.stack(drawn)
+    chosen = best_of(pictures, one.mask, getattr(method, "model", None))
+    suite.add_samples(pictures, one.truth, one.mask, name, method.name, chosen)
 
 
 def _part(batch: Batch, indices: Sequence[int]) -> Batch:

@@ -66,6 +66,7 @@ def compare(
     gallery: Gallery | None = DEFAULT_GALLERY,
     seed: int = 0,
     kept: Path | None = None,
+    samples: int = 1,
 ) -> list[dict[str, Any]]:
     """Measure methods on the validation pictures, print the table, write the results; return the rows.
 
@@ -80,23 +81,27 @@ def compare(
         seed: of methods that draw.
         kept: where values of methods without a network are kept, for the next evaluation of the same data,
             masks and metrics: the jobs of a sweep measure them once.
+        samples: fills of each picture by methods that draw.
 
     Raises:
+        ValueError: fewer than one sample.
         EvaluationInterrupted: by Ctrl-C; the same call goes on.
         OSError: a result could not be written; what was measured is kept.
     """
     from rich.console import Console
 
     check_names(methods)
+    if samples < 1:
+        raise ValueError(f"samples: expected at least 1, got {samples}")
     card = common_card(data, suite, names or {})
-    journal = _journal(methods, card, journals or folder, seed)
+    journal = _journal(methods, card, journals or folder, seed, samples)
     suite.use_cache(data.val_file_list_hash(), data.size)
     with_network = (Network, AutoencoderCeiling)
-    classical = {m.name: _method_facts(m, seed) for m in methods if not isinstance(m, with_network)}
+    classical = {m.name: _method_facts(m, seed, samples) for m in methods if not isinstance(m, with_network)}
     dirty = str(card["commit"]).endswith("+changes")  # the methods may have changed, too
     store = None if kept is None or not classical or dirty else Journal(kept, _facts(card), classical)
     measured = {} if store is None or journal.path.is_file() else store.restore(suite)
-    rows = _with_progress(methods, data, suite, card, journal, seed, measured)
+    rows = _with_progress(methods, data, suite, card, journal, seed, measured, samples)
     if store is not None and measured.keys() != classical.keys():
         seconds = {
             row["method"]: row["card"]["timing"]["seconds_per_image"] * row["card"]["n_images"]
@@ -129,6 +134,7 @@ def measure_share(
     names: dict[str, str],
     journals: Path,
     seed: int = 0,
+    samples: int = 1,
 ) -> None:
     """Measure this process's share of an evaluation, among those that started together; all wait for all.
 
@@ -138,12 +144,12 @@ def measure_share(
         EvaluationInterrupted: by Ctrl-C; the same evaluation goes on, with any number of processes.
     """
     card = common_card(data, suite, names)
-    journal = _journal(methods, card, journals, seed)
+    journal = _journal(methods, card, journals, seed, samples)
     suite.use_cache(data.val_file_list_hash(), data.size)
     done = share(journal.done)
     loader = data.val_dataloader()
     progress = LoggedTenths(max(1, -(-data.summary()["val_crops"] // n_processes())))
-    measure_part(methods, loader, suite, journal.part(), done, progress, seed)
+    measure_part(methods, loader, suite, journal.part(), done, progress, seed, samples)
     gathered(None)
 
 
@@ -178,6 +184,7 @@ def _with_progress(
     journal: Journal,
     seed: int,
     measured: dict[str, float],
+    samples: int,
 ) -> list[dict[str, Any]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -187,7 +194,8 @@ def _with_progress(
         total = data.summary()["val_crops"]
         task = bar.add_task(title, total=total)
         step = partial(bar.advance, task) if bar.console.is_terminal else LoggedTenths(total)
-        return evaluate(methods, data.val_dataloader(), suite, card, journal, step, seed, measured)
+        loader = data.val_dataloader()
+        return evaluate(methods, loader, suite, card, journal, step, seed, measured, samples)
 
 
 class LoggedTenths:
@@ -209,13 +217,16 @@ def _facts(card: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in card.items() if key not in ("timing", "command")}
 
 
-def _journal(methods: Sequence[Method], card: dict[str, Any], folder: Path, seed: int) -> Journal:
-    return Journal(folder, _facts(card), {method.name: _method_facts(method, seed) for method in methods})
+def _journal(
+    methods: Sequence[Method], card: dict[str, Any], folder: Path, seed: int, samples: int
+) -> Journal:
+    facts = {method.name: _method_facts(method, seed, samples) for method in methods}
+    return Journal(folder, _facts(card), facts)
 
 
-def _method_facts(method: Method, seed: int) -> list[Any]:
+def _method_facts(method: Method, seed: int, samples: int) -> list[Any]:
     facts: list[Any] = [type(method).__module__, type(method).__qualname__, getattr(method, "card", dict)()]
-    return [*facts, seed] if draws(method) else facts
+    return [*facts, seed, samples] if draws(method) else facts
 
 
 def _title(rows: Sequence[dict[str, Any]]) -> str:

@@ -53,6 +53,12 @@ COLUMNS = (
     Column("lpips", "LPIPS", False, 4),
     Column("p_ids", "P-IDS", True, 4),
     Column("u_ids", "U-IDS", True, 4),
+    Column("diversity", "Diversity", True, 4),
+    Column("diversity_lpips", "Diversity LPIPS", True, 4),
+    Column("l1_mean", "L1 of the mean", False, 4),
+    Column("pd_mean", "PD of the mean", False, 4),
+    Column("l1_chosen", "L1 of the chosen", False, 4),
+    Column("pd_chosen", "PD of the chosen", False, 4),
 )
 
 
@@ -87,8 +93,8 @@ def markdown_rows(rows: Sequence[Row], first: str = "method") -> str:
     for index, row in enumerate(rows):
         cells = [c.text(row["metrics"].get(c.key)) for c in columns]
         cells = [f"**{cell}**" if index in best[c] else cell for c, cell in zip(columns, cells)]
-        lines.append([str(row[first]), *cells, *_counts(row)])
-    return markdown_table([first, *(column.heading for column in columns), "n", "s/image"], lines)
+        lines.append([str(row[first]), *cells, *_counts(row, rows)])
+    return markdown_table([first, *(column.heading for column in columns), *_count_headings(rows)], lines)
 
 
 def console_table(rows: Sequence[Row], title: str, first: str = "method") -> Table:
@@ -99,18 +105,23 @@ def console_table(rows: Sequence[Row], title: str, first: str = "method") -> Tab
     best = {column: best_rows(rows, column) for column in columns}
     table = Table(title=title)
     table.add_column(first, no_wrap=True)
-    for heading in [*(column.heading for column in columns), "n", "s/image"]:
+    for heading in [*(column.heading for column in columns), *_count_headings(rows)]:
         table.add_column(heading, justify="right")
     for index, row in enumerate(rows):
         cells = [c.text(row["metrics"].get(c.key)) for c in columns]
         cells = [f"[bold green]{cell}[/]" if index in best[c] else cell for c, cell in zip(columns, cells)]
-        table.add_row(str(row[first]), *cells, *_counts(row))
+        table.add_row(str(row[first]), *cells, *_counts(row, rows))
     return table
 
 
-def _counts(row: Row) -> list[str]:
+def _count_headings(rows: Sequence[Row]) -> list[str]:
+    return ["n", "s/image", *(["calls"] if any("calls" in row["card"] for row in rows) else [])]
+
+
+def _counts(row: Row, rows: Sequence[Row]) -> list[str]:
     card = row["card"]
     failed = card.get("n_failed", 0)
     images = str(card.get("n_images", "–")) + (f" ({failed} failed)" if failed else "")
     seconds = card.get("timing", {}).get("seconds_per_image")
-    return [images, "–" if seconds is None else f"{seconds:.3f}"]
+    cells = [images, "–" if seconds is None else f"{seconds:.3f}", str(card.get("calls", "–"))]
+    return cells[: len(_count_headings(rows))]

@@ -12,9 +12,10 @@ from latent_inpaint.inference.fill import FillOptions
 from latent_inpaint.inference.loading import default_model
 from latent_inpaint.inference.mask import THRESHOLD, check_mask_options
 from latent_inpaint.inference.memory import budget_for
-from latent_inpaint.inference.pipeline import Pipeline, check_counts, load
+from latent_inpaint.inference.pipeline import Pipeline, load
 from latent_inpaint.inference.progress import Progress
 from latent_inpaint.inference.refinement import RefinementOptions
+from latent_inpaint.inference.several import check_counts
 from latent_inpaint.models.inpainter import Inpainter
 
 
@@ -38,6 +39,7 @@ def inpaint(
     memory_budget: int | float | str | None = None,
     precision: str | None = None,
     progress: bool | Progress = False,
+    choose: str | None = None,
 ) -> Any:
     """Repair the hole of a picture; every known pixel comes back bit for bit.
 
@@ -72,6 +74,7 @@ def inpaint(
             reduced size first. None is 80 % of the free memory.
         precision: `float32` or `bfloat16`; None is what `load` chose.
         progress: show a progress bar, or a function called with (stage, done, total).
+        choose: `best`: of the samples only the one with the least seam, and least strange to its autoencoder.
 
     Returns:
         The same kind, size and type as `image`; PIL images upright, with an EXIF that says so. With `samples`
@@ -103,6 +106,7 @@ def inpaint(
         memory_budget=memory_budget,
         precision=precision,
         progress=progress,
+        choose=choose,
     )
 
 

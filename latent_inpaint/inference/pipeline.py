@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -29,6 +28,7 @@ from latent_inpaint.inference.mask import THRESHOLD, read_hole, warn_about
 from latent_inpaint.inference.memory import budget_for
 from latent_inpaint.inference.progress import Progress, as_progress
 from latent_inpaint.inference.refinement import RefinementOptions
+from latent_inpaint.inference.several import best_canvas, check_choice, check_counts, is_several, repair_each
 from latent_inpaint.models.inpainter import Inpainter, LatentModel, draws, keeps_within
 from latent_inpaint.models.seeds import generator_for
 from latent_inpaint.models.storage import save_model
@@ -113,6 +113,7 @@ class Pipeline:
         memory_budget: int | float | str | None = None,
         precision: str | None = None,
         progress: bool | Progress = False,
+        choose: str | None = None,
     ) -> Any:
         """Repair the hole of a picture; every known pixel comes back bit for bit.
 
@@ -134,8 +135,11 @@ class Pipeline:
             memory_budget: of activations.
             precision: None is this pipeline's.
             progress: how to report.
+            choose: `best`: of the samples, the one with the least seam.
         """
         self.check_asked(samples, steps, memory_budget)
+        check_choice(choose)
+        n_results = samples if choose is None else 1
         options = FillOptions(
             region_of_interest=region_of_interest,
             context=context,
@@ -151,7 +155,7 @@ class Pipeline:
 
         def repair(picture: Any, its_mask: Any) -> list[Any]:
             """The samples of one picture; each depends on the seed and its number alone."""
-            results = []
+            canvases = []
             for sample in range(samples):
                 canvas, restore = open_canvas(picture)
                 if sample == 0:
@@ -162,11 +166,13 @@ class Pipeline:
                 if hole.any():
                     generator = generator_for(seed, sample) if self.multiple else None
                     fill(canvas, hole, self.model, replace(options, generator=generator))
-                results.append(restore(canvas))
-            return results
+                canvases.append(canvas)
+            if choose is not None and hole.any():
+                canvases = [best_canvas(canvases, hole, self.model)]
+            return [restore(canvas) for canvas in canvases[:n_results]]
 
-        results = _repair_each(repair, image, mask, samples) if _is_several(image) else repair(image, mask)
-        return results if samples > 1 else results[0]
+        results = repair_each(repair, image, mask, n_results) if is_several(image) else repair(image, mask)
+        return results if n_results > 1 else results[0]
 
     @classmethod
     def from_pretrained(
@@ -250,13 +256,6 @@ class Pipeline:
             raise ValueError(f"memory_budget: what {name} needs is not known, it cannot be kept within one")
 
 
-def check_counts(samples: int, steps: int | None) -> None:
-    """A ValueError unless there is at least one sample, and one step where a number is given."""
-    for argument, value in (("samples", samples), ("steps", steps)):
-        if value is not None and value < 1:
-            raise ValueError(f"{argument} must be at least 1, got {value}")
-
-
 def load(
     source: str | Path | None = None, device: str | torch.device = "auto", precision: str = "auto"
 ) -> Pipeline:
@@ -280,21 +279,3 @@ def load(
     model, card = read_model(source)
     dtype = pick_precision(precision, place, model)
     return Pipeline(model.to(place).requires_grad_(False), dtype, card)
-
-
-def _is_several(image: Any) -> bool:
-    return isinstance(image, (list, tuple)) or (isinstance(image, (np.ndarray, Tensor)) and image.ndim == 4)
-
-
-def _repair_each(repair: Callable[[Any, Any], list[Any]], images: Any, masks: Any, samples: int) -> list[Any]:
-    """The samples of several pictures, each sample of the kind of `images`."""
-    if not isinstance(masks, (list, tuple, np.ndarray, Tensor)) or len(masks) != len(images):
-        count = len(masks) if hasattr(masks, "__len__") else type(masks).__name__
-        raise ValueError(f"mask: as many masks as pictures are expected, {len(images)}, got {count}")
-    repaired = [repair(image, mask) for image, mask in zip(images, masks)]
-    if not repaired:  # an empty batch, of whatever kind
-        return [images[:0] for _ in range(samples)]
-    by_sample = [[results[sample] for results in repaired] for sample in range(samples)]
-    if isinstance(images, Tensor):
-        return [torch.stack(results) for results in by_sample]
-    return [np.stack(results) for results in by_sample] if isinstance(images, np.ndarray) else by_sample

@@ -35,6 +35,12 @@ class MethodRecords:
         for backbone, vector in features.items():
             self._features.setdefault(backbone, {})[name] = vector
 
+    def set(self, name: str, values: dict[str, float]) -> None:
+        """Change some of the values of a picture that is there."""
+        row = self._rows[name] = self._rows[name].clone()
+        for column, value in values.items():
+            row[1 + self.columns.index(column)] = value
+
     @property
     def names(self) -> list[str]:
         """The pictures, sorted: results do not depend on the order in which they came."""

@@ -19,25 +19,18 @@ from latent_inpaint.metrics.image import check_batch, l1_hole, psnr, ssim
 from latent_inpaint.metrics.networks import MetricNetworks
 from latent_inpaint.metrics.perceptual import lite0_perceptual_distance, lpips_distance
 from latent_inpaint.metrics.records import MethodRecords, RealFeatures
+from latent_inpaint.metrics.samples import SAMPLE_COLUMNS, sample_values
 from latent_inpaint.metrics.summary import Pictures, summarise
 
 logger = logging.getLogger(__name__)
 
 KEYS = (
-    "ssim",
-    "psnr",
-    "l1_hole",
-    "pd_lite0",
-    "fd_lite0",
-    "fid",
-    "fid_antialiased",
-    "lpips",
-    "p_ids",
-    "u_ids",
-)
-HIGHER_IS_BETTER = frozenset({"ssim", "psnr", "p_ids", "u_ids"})
+    "ssim", "psnr", "l1_hole", "pd_lite0", "fd_lite0", "fid", "fid_antialiased", "lpips", "p_ids", "u_ids",
+    *SAMPLE_COLUMNS,
+)  # fmt: skip
+HIGHER_IS_BETTER = frozenset({"ssim", "psnr", "p_ids", "u_ids", "diversity", "diversity_lpips"})
 ENOUGH_PICTURES = 2048
-_COLUMNS = ("ssim", "psnr", "l1_hole", "pd_lite0", "lpips")
+_COLUMNS = ("ssim", "psnr", "l1_hole", "pd_lite0", "lpips", *SAMPLE_COLUMNS)
 _FRECHET_KEYS = {"lite0": "fd_lite0", "inception": "fid", "inception_antialiased": "fid_antialiased"}
 
 
@@ -141,6 +134,24 @@ class MetricSuite:
             for name, hole_fraction, values, features in itertools.chain.from_iterable(found):
                 records.add(name, hole_fraction, values, features)
 
+    def add_samples(
+        self, samples: Tensor, target: Tensor, mask: Tensor, name: str, method: str, chosen: int = 0
+    ) -> None:
+        """Add what several fills of a picture say to the picture's values, which `update` gave.
+
+        Args:
+            samples: composites, `[N, 3, H, W]` in [0, 1], N at least 2.
+            target: the truth, `[1, 3, H, W]`.
+            mask: `[1, 1, H, W]`, 1 = hole.
+            name: of the picture.
+            method: whose composites these are.
+            chosen: number of the one that was chosen without the truth.
+        """
+        place = self.networks.device
+        shown, truth, hole = (x.float().to(place) for x in (samples, target, mask))
+        values = sample_values(shown, truth, hole, chosen, self.networks.perceptual, self.networks.lpips)
+        self._records[method].set(name, values)
+
     def compute(self, method: str = "model") -> dict[str, Any]:
         """Return a method's summary.
 
@@ -209,6 +220,7 @@ class MetricSuite:
             "l1_hole": l1_hole(picture, truth, hole),
             "pd_lite0": lite0_perceptual_distance(ours, self._target_features(names, truth)),
             "lpips": lpips_distance(lpips(picture), lpips(truth)) if lpips else nothing,
+            **dict.fromkeys(SAMPLE_COLUMNS, nothing),
         }
         values = {column: tensor.tolist() for column, tensor in columns.items()}
         fractions = hole.double().mean(dim=(1, 2, 3)).tolist()

@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 from latent_inpaint.files import sha256_of
 from latent_inpaint.metrics.frechet import frechet_between
 from latent_inpaint.metrics.frechet_features import Lite0FrechetFeatures
+from latent_inpaint.metrics.samples import SAMPLE_COLUMNS
 from latent_inpaint.metrics.suite import KEYS, MetricSuite
 
 CONF = Path(__file__).parents[2] / "conf/metrics"
@@ -166,6 +167,7 @@ def test_missing_weights_are_one_line_each_and_never_an_error(no_network, pictur
         "lpips",
         "p_ids",
         "u_ids",
+        *SAMPLE_COLUMNS,  # of one fill a picture
     ]
 
 
@@ -195,7 +197,7 @@ def test_standard_metrics_are_there_with_their_weights(no_network, pictures, inc
     suite.update(composite, target, mask, names)
     summary = suite.compute()
     assert suite.missing == []
-    assert None not in summary["metrics"].values()
+    assert {key for key, value in summary["metrics"].items() if value is None} == set(SAMPLE_COLUMNS)
     assert summary["metrics"]["fid"] > 0
     assert summary["metrics"]["lpips"] > 0
     assert suite.card()["lpips"] == {
