@@ -22,7 +22,7 @@ def check_inputs(options: Namespace) -> None:
         _check_pictures(options)
     models = getattr(options, "model", None) or []
     for model in models if isinstance(models, list) else [models]:
-        is_path = os.sep in model and "://" not in model  # else it may be the name of a network
+        is_path = os.sep in model and ":" not in model.partition(os.sep)[0]  # else a name
         if is_path and not Path(model).expanduser().exists():
             raise FileNotFoundError(f"{model}: no such file or folder")
 

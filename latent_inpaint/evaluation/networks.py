@@ -14,6 +14,7 @@ from latent_inpaint.evaluation.card import source_sha256
 from latent_inpaint.evaluation.methods import BlindMethod
 from latent_inpaint.inference.loading import BOX, FAST, QUALITY
 from latent_inpaint.models.copying import CopyingInpainter
+from latent_inpaint.models.diffusers_inpainter import load_diffusers
 from latent_inpaint.models.geometry import pad_to_multiple
 from latent_inpaint.models.inpainter import draws
 from latent_inpaint.models.refiners.generative import GenerativeRefiner
@@ -167,6 +168,36 @@ def load_copying(
     copying = CopyingInpainter(network.model, depth, colour, texture, seed).eval()
     settings = {"depth": depth, "colour": colour, "texture": texture, "seed": seed}
     return Network(copying, f"{network.name}, copying", {**network.origin, "copying": settings})
+
+
+def load_diffusers_method(
+    path: str | None,
+    prompt: str = "",
+    steps: int = 20,
+    guidance: float = 7.5,
+    device: str = "auto",
+) -> Network:
+    """An inpainting pipeline of diffusers as a method; a picture's fill depends on the seed and its name.
+
+    Args:
+        path: a folder that diffusers saved, or a name on the hub.
+        prompt: what the holes should show.
+        steps: of the pipeline's scheduler.
+        guidance: scale of classifier-free guidance.
+        device: `auto`, `cpu`, `cuda` …
+
+    Raises:
+        ImportError: diffusers or transformers is missing.
+        FileNotFoundError: there is no such pipeline.
+        ValueError: no path, or no inpainting pipeline.
+    """
+    from latent_inpaint.inference.device import pick_device
+
+    if path is None:
+        raise ValueError("methods=diffusers_inpaint: give path=DIR, what diffusers saved, or a name")
+    model = load_diffusers(path, prompt=prompt, steps=steps, guidance=guidance).to(pick_device(device))
+    origin = {"pipeline": path, "prompt": prompt, "steps": steps, "guidance": guidance, "calls": steps}
+    return Network(model, name_of(path), origin)
 
 
 def name_of(checkpoint: str) -> str:

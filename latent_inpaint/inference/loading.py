@@ -13,6 +13,7 @@ from latent_inpaint import registry
 from latent_inpaint.importers import containers, fcf, lama, pickles, torchscript
 from latent_inpaint.models.classical import CLASSICAL
 from latent_inpaint.models.copying import CopyingInpainter
+from latent_inpaint.models.diffusers_inpainter import PREFIX, load_diffusers
 from latent_inpaint.models.inpainter import Inpainter
 from latent_inpaint.models.storage import (
     DESCRIPTION_NAME,
@@ -32,9 +33,8 @@ NAMES = (QUALITY, FAST, *CLASSICAL)
 ACCEPTED = (
     f"a folder with {DESCRIPTION_NAME} and {WEIGHTS_NAME}, a run's folder, a checkpoint of a run (.ckpt), "
     f"a LaMa folder or zip ({lama.CONFIG_NAME} and {' or '.join(lama.CHECKPOINT_NAMES)}), big-lama.pt, "
-    "FcF's .pkl or .pth, "
-    f"a described TorchScript file (.pt with a .yaml beside it), hf://owner/name, one of {', '.join(NAMES)}, "
-    "or a name that `latent-inpaint models` lists"
+    "FcF's .pkl or .pth, a described TorchScript file (.pt with a .yaml beside it), hf://owner/name, "
+    f"{PREFIX}DIR, one of {', '.join(NAMES)}, or a name that `latent-inpaint models` lists"
 )
 
 
@@ -67,6 +67,8 @@ def read_model(source: str | Path | None) -> tuple[Any, dict[str, Any]]:
         from latent_inpaint.inference.hub import download
 
         return _read_folder(download(str(source)))
+    if str(source).startswith(PREFIX):
+        return load_diffusers(str(source)), {}
     if str(source) in CLASSICAL:
         return CLASSICAL[str(source)]().eval(), {}
     known = registry.entries()
