@@ -1,6 +1,7 @@
 """A sheet of everyday repairs: scratches, text, a wire, an object, dust; by every method that is asked for.
 
-    python -m reproduction.fills --output docs/fills.webp --models telea fast quality
+    python -m reproduction.fills --output docs/fills.webp --models telea patchmatch fast quality
+    python -m reproduction.fills --output docs/use.jpg --models quality --repairs scratches wire
 
 The photographs are scikit-image's, 512 to 1,411 pixels long; what is shown is cut out at its own scale.
 """
@@ -63,13 +64,13 @@ REPAIRS: dict[str, tuple[str, tuple[int, int], Draw]] = {
 """Name → photograph of `skimage.data`, left and top of what is shown, what is drawn."""
 
 
-def repairs(models: list[str]) -> dict[str, np.ndarray]:
-    """Columns of `[B, 256, 256, 3]`: with the hole, by each model, as it was."""
+def repairs(models: list[str], names: list[str]) -> dict[str, np.ndarray]:
+    """Of the repairs `names` columns of `[B, 256, 256, 3]`: with the hole, by each model, as it was."""
     from skimage import data
 
     loaded = {name: latent_inpaint.load(name) for name in models}
     columns: dict[str, list[np.ndarray]] = {name: [] for name in ("hole", *models, "before")}
-    for photograph, (left, top), draw in REPAIRS.values():
+    for photograph, (left, top), draw in (REPAIRS[name] for name in names):
         picture = Image.fromarray(getattr(data, photograph)())
         mask = Image.new("L", picture.size)
         draw(ImageDraw.Draw(mask))
@@ -85,11 +86,12 @@ def fill(parser: argparse.ArgumentParser) -> None:
     """Its arguments."""
     parser.add_argument("--output", type=Path, default=Path("docs/fills.webp"))
     parser.add_argument("--models", nargs="+", default=["telea", "fast", "quality"])
+    parser.add_argument("--repairs", nargs="+", choices=REPAIRS, default=list(REPAIRS))
 
 
 def run(options: argparse.Namespace) -> None:
     """Write the sheet."""
-    sheet(repairs(options.models), list(REPAIRS)).save(options.output, quality=90)
+    sheet(repairs(options.models, options.repairs), options.repairs).save(options.output, quality=90)
     print(options.output)
 
 

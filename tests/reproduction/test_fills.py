@@ -6,7 +6,7 @@ from reproduction.fills import PAINT, REPAIRS, repairs
 
 
 def test_repairs_change_what_is_painted_alone():
-    columns = repairs(["telea"])
+    columns = repairs(["telea"], list(REPAIRS))
     assert list(columns) == ["hole", "telea", "before"]
     assert all(column.shape == (len(REPAIRS), 256, 256, 3) for column in columns.values())
     painted = (columns["hole"] == PAINT).all(axis=3)
