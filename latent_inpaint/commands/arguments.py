@@ -166,7 +166,10 @@ def _add_mask_options(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_fill_options(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--samples", type=int, default=1, metavar="N", help="fills: OUT-1.png, OUT-2.png …")
+    group.add_argument(
+        "--samples", type=int, default=1, metavar="N", help="fills: OUT-1.png, OUT-2.png … and OUT-sheet.jpg"
+    )
+    group.add_argument("--choose", choices=("best",), help="write the best of the samples alone")
     group.add_argument("--seed", type=int, default=0, help="of a network that draws (0)")
     group.add_argument("--steps", type=int, metavar="K", help="network calls of a sampler")
     group.add_argument(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from latent_inpaint.files import write_json
+from latent_inpaint.inference.contact import sheet_path, write_contact_sheet
 from latent_inpaint.inference.files import check_output, read_mask, write_picture
 from latent_inpaint.inference.finding import Job, find_jobs, list_jobs, refuse_overwriting, sample_paths
 from latent_inpaint.inference.frames import count_frames, repair_frames
@@ -59,8 +60,9 @@ def repair_file(
         ValueError: a bad picture, mask, output or option, or an output that is one of the inputs.
         OSError: a file cannot be read or written.
     """
-    outputs = sample_paths(output, options.get("samples", 1))
-    refuse_overwriting(outputs, [image, *([] if mask is None else [mask])])
+    outputs = sample_paths(output, n_results(options))
+    sheets = [sheet_path(output)] if len(outputs) > 1 else []
+    refuse_overwriting([*outputs, *sheets], [image, *([] if mask is None else [mask])])
     settings = dict(options)
     if settings.pop("frames", "first") == "all" and count_frames(image) > 1:
         return _repair_animation(image, mask, output, model, settings)
@@ -70,7 +72,14 @@ def repair_file(
     repaired = inpaint(picture, hole, pipeline, **settings)
     for path, result in zip(outputs, repaired if len(outputs) > 1 else [repaired]):
         write_picture(result, path)
+    for path in sheets:
+        write_contact_sheet(repaired, path)
     return picture.size
+
+
+def n_results(options: Mapping[str, Any]) -> int:
+    """How many results a picture has by options of `inpaint`: its samples, or the one that is chosen."""
+    return 1 if options.get("choose") else options.get("samples", 1)
 
 
 def _repair_animation(
@@ -132,7 +141,7 @@ def run_jobs(
     """
     wanted = []
     for job in jobs:
-        outputs = sample_paths(job.output, options.get("samples", 1))
+        outputs = sample_paths(job.output, n_results(options))
         if not overwrite and all(output.exists() for output in outputs):
             summary.skipped += 1
         else:

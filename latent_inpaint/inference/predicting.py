@@ -18,6 +18,7 @@ from latent_inpaint.inference.batch import (
     Summary,
     find_jobs,
     list_jobs,
+    n_results,
     repair_file,
     run_jobs,
     sample_paths,
@@ -62,7 +63,7 @@ def _jobs_now(options: Namespace) -> list[Job]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         try:
-            return find_jobs(options.images, masks, options.output, options.ending, options.samples)
+            return find_jobs(options.images, masks, options.output, options.ending, _results(options))
         except FileNotFoundError:  # nothing there yet
             if not options.images.is_dir():
                 raise
@@ -92,7 +93,7 @@ def _predict_file(options: Namespace) -> int:
         outcome.size = repair_file(options.image, options.mask, options.output, load_when_needed, settings)
     outcome.warnings = [str(warning.message) for warning in caught or ()]
     outcome.seconds = time.perf_counter() - start
-    outputs = ", ".join(map(str, sample_paths(options.output, options.samples)))
+    outputs = ", ".join(map(str, sample_paths(options.output, _results(options))))
     place = loaded[0].place
     _report(options, outcome, outputs, f", {outcome.seconds:.1f} s on {place}")
     return 0
@@ -137,7 +138,7 @@ def _predict_many(options: Namespace) -> int:
 
 def _jobs_of(options: Namespace) -> list[Job]:
     masks = None if _marks_itself(options) else options.masks or options.mask
-    rest = (masks, options.output, options.ending, options.samples)
+    rest = (masks, options.output, options.ending, _results(options))
     name = str(options.images)
     if name == "-":
         return list_jobs([Path(line.strip()) for line in sys.stdin if line.strip()], *rest)
@@ -147,6 +148,10 @@ def _jobs_of(options: Namespace) -> list[Job]:
             raise FileNotFoundError(f"{name}: no file fits this pattern")
         return list_jobs(found, *rest)
     return find_jobs(options.images, *rest)
+
+
+def _results(options: Namespace) -> int:
+    return n_results({"samples": options.samples, "choose": options.choose})
 
 
 def _marks_itself(options: Namespace) -> bool:
@@ -161,7 +166,7 @@ def _say(options: Namespace, text: str) -> None:
 def _report(options: Namespace, outcome: Outcome, name: str, more: str = "") -> None:
     """A line, or with `--json` an object, about a picture; errors and warnings are never quiet."""
     if options.json:
-        print(json.dumps(outcome.as_json(options.samples)), flush=True)
+        print(json.dumps(outcome.as_json(_results(options))), flush=True)
         return
     for warning in outcome.warnings:
         print(f"{name}: warning: {warning}", file=sys.stderr, flush=True)
@@ -185,6 +190,7 @@ def _inpaint_options(options: Namespace) -> dict[str, Any]:
     check_options(**ranged)
     return ranged | {
         "seed": options.seed,
+        "choose": options.choose,
         "invert_mask": options.invert_mask,
         "resize_mask": options.resize_mask,
         "region_of_interest": not options.whole,

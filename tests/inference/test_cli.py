@@ -108,6 +108,17 @@ def test_samples_of_a_network_that_draws(folder, sampler, capsys):
     assert "FlowRefiner, 0.0" in (out := capsys.readouterr().out) and "draws" in out
 
 
+def test_a_contact_sheet_or_the_best_alone(folder, sampler):
+    save_model(sampler, folder / "draws")
+    given = [*arguments(folder, model=folder / "draws"), "--samples=3", "--steps=1"]
+    assert main(given) == 0
+    with Image.open(folder / "out-sheet.jpg") as sheet:
+        assert sheet.size == (3 * 30 + 2 * 8, 20)
+    assert main([*given, "--choose=best"]) == 0
+    fills = [(folder / f"out-{number}.png").read_bytes() for number in (1, 2, 3)]
+    assert (folder / "out.png").read_bytes() in fills
+
+
 def test_samples_of_a_folder(folder, sampler, capsys):
     save_model(sampler, folder / "draws")
     for kind in ("photo", "mask"):
@@ -118,7 +129,8 @@ def test_samples_of_a_folder(folder, sampler, capsys):
     assert main([*command, f"--model={folder / 'model'}"]) == 1
     assert "samples: LatentInpainter is a function" in capsys.readouterr().err
     assert main([*command, f"--model={folder / 'draws'}"]) == 0
-    assert sorted(path.name for path in (folder / "out").iterdir()) == ["a-1.png", "a-2.png", "summary.json"]
+    names = sorted(path.name for path in (folder / "out").iterdir())
+    assert names == ["a-1.png", "a-2.png", "a-sheet.jpg", "summary.json"]
     (folder / "out" / "a-2.png").unlink()
     for done in ("1 done, 0 skipped", "0 done, 1 skipped"):
         assert main([*command, f"--model={folder / 'draws'}"]) == 0
