@@ -6,6 +6,7 @@ lets it name tensors and nothing else: every class of the program is an empty on
 
 from __future__ import annotations
 
+import math
 import pickle
 import shutil
 import tempfile
@@ -102,6 +103,9 @@ class _Inert:
 
 
 def _tensor(storage: Tensor, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: Any) -> Tensor:
+    if math.prod(size) > storage.numel():  # strides of 0 would make much of little
+        held = storage.numel()
+        raise pickle.UnpicklingError(f"a tensor of {math.prod(size)} numbers in a storage of {held}")
     return torch.as_strided(storage, size, stride, offset).clone()
 
 

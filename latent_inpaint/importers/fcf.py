@@ -43,45 +43,69 @@ def load_generator(state: Mapping[str, Tensor], psi: float = 0.1, source: str = 
     Raises:
         ValueError: there is no generator, or its tensors are not FcF's.
     """
-    last = "synthesis.foreword.fc.weight"
-    name = next((name for name in state if name.endswith(last)), None)
-    if name is None:
-        raise ValueError(f"{source}: holds no generator of FcF (no tensor named {last})")
-    prefix = name.removesuffix(last)
-    own = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+    own = _under(state, "synthesis.foreword.fc.weight", "generator", source)
+    own = {name: tensor for name, tensor in own.items() if name.startswith(_PARTS)}
     sides = _sides(own, "encoder.", source)
-    widths = [
-        *(len(own[f"encoder.b{side}.conv0.weight"]) for side in sides[:-1]),
-        len(own["encoder.b4.conv.weight"]),
-    ]
-    noise, whole = own["mapping.fc0.weight"].shape[1], len(own["encoder.b4.fc.weight"])
+    first = [f"encoder.b{side}.conv{0 if side > 4 else ''}.weight" for side in sides]
+    widths = [len(_needed(own, name, source)) for name in first]
+    noise = _needed(own, "mapping.fc0.weight", source).shape[1]
+    whole = len(_needed(own, "encoder.b4.fc.weight", source))
     generator = FcFGenerator(widths, noise, whole, psi)
-    weights = {ours: own[theirs] for ours, theirs in _generator_names(sides) if theirs in own}
+    names = dict(_generator_names(sides))
+    weights = {ours: own[theirs] for ours, theirs in names.items() if theirs in own}
+    used = set(names.values())
     for level, side in enumerate(reversed(sides[:-1])):
         for number in (1, 2):
             ffc = f"synthesis.b{side}.ffc_skip.0.ffc_act.ffc_block.conv{number}.ffc"
-            parts = [own[key] for key in (f"{ffc}.convl2l.weight", f"{ffc}.convg2l.weight") if key in own]
-            if len(parts) == 2:
-                weights[f"synthesis.join.{level}.ffc{number}.to_local.weight"] = torch.cat(parts, dim=1)
+            paths = [f"{ffc}.convl2l.weight", f"{ffc}.convg2l.weight"]
+            if set(paths) <= own.keys():
+                joined = torch.cat([own[path] for path in paths], dim=1)
+                weights[f"synthesis.join.{level}.ffc{number}.to_local.weight"] = joined
+                used |= set(paths)
+    _check_all_used(own, used, source)
     load_weights(generator, weights, source)
     return generator.eval()
 
 
 def load_discriminator(state: Mapping[str, Tensor], source: str = "state") -> StyleDiscriminator:
     """The discriminator of a state dictionary, in train mode. Arguments and errors: see `load_generator`."""
-    last = "b4.out.weight"
-    name = next((name for name in state if name.endswith(last)), None)
-    if name is None:
-        raise ValueError(f"{source}: holds no discriminator of FcF (no tensor named {last})")
-    prefix = name.removesuffix(last)
-    own = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+    own = _under(state, "b4.out.weight", "discriminator", source)
+    own = {name: tensor for name, tensor in own.items() if re.match(r"b\d+\.", name)}
     sides = _sides(own, "", source)
-    widths = [len(own[f"b{side}.conv{0 if side > 4 else ''}.weight"]) for side in sides]
-    in_channels = own[f"b{sides[0]}.fromrgb.weight"].shape[1]
-    discriminator = StyleDiscriminator(widths, in_channels)
-    weights = {ours: own[theirs] for ours, theirs in _discriminator_names(sides) if theirs in own}
-    load_weights(discriminator, weights, source)
+    widths = [len(_needed(own, f"b{side}.conv{0 if side > 4 else ''}.weight", source)) for side in sides]
+    discriminator = StyleDiscriminator(widths, own[f"b{sides[0]}.fromrgb.weight"].shape[1])
+    names = dict(_discriminator_names(sides))
+    _check_all_used(own, set(names.values()), source)
+    load_weights(discriminator, {ours: own[name] for ours, name in names.items() if name in own}, source)
     return discriminator
+
+
+_PARTS = ("encoder.", "mapping.", "synthesis.")
+_IGNORED = re.compile(r"(.*\.)?resample_filter|synthesis\.(foreword\.conv|b\d+\.conv[01])\.bias")
+"""Constant filters, and the biases that the original never adds."""
+
+
+def _under(state: Mapping[Any, Any], last: str, what: str, source: str) -> dict[str, Tensor]:
+    """The tensors beside the one whose name ends so, without what stands before all their names."""
+    tensors = {k: v for k, v in state.items() if isinstance(k, str) and isinstance(v, Tensor)}
+    name = next((name for name in tensors if name.endswith(last)), None)
+    if name is None:
+        raise ValueError(f"{source}: holds no {what} of FcF (no tensor named {last})")
+    prefix = name.removesuffix(last)
+    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+
+
+def _needed(own: Mapping[str, Tensor], name: str, source: str) -> Tensor:
+    if name not in own:
+        raise ValueError(f"{source}: the tensor {name} is missing")
+    return own[name]
+
+
+def _check_all_used(own: Mapping[str, Tensor], used: set[str], source: str) -> None:
+    """Refuse a network with more in it: it would load as another one."""
+    more = sorted(name for name in own.keys() - used if not _IGNORED.fullmatch(name))
+    if more:
+        raise ValueError(f"{source}: FcF's networks have no {', '.join(more[:3])}")
 
 
 def _sides(own: Mapping[str, Tensor], part: str, source: str) -> list[int]:

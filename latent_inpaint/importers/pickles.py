@@ -7,6 +7,7 @@ a network is an empty one that keeps its attributes; anything else is refused.
 from __future__ import annotations
 
 import io
+import math
 import pickle
 from collections import OrderedDict
 from pathlib import Path
@@ -64,6 +65,8 @@ def _parameter(data: Tensor, *_: Any) -> Tensor:
 
 def _tensor(storage: Any, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: Any) -> Tensor:
     flat = torch.empty(0, dtype=storage.dtype).set_(storage)
+    if math.prod(size) > flat.numel():  # strides of 0 would make much of little
+        raise pickle.UnpicklingError(f"a tensor of {math.prod(size)} numbers in a storage of {flat.numel()}")
     return torch.as_strided(flat, size, stride, offset).clone()
 
 

@@ -95,6 +95,15 @@ def test_other_states_are_refused_in_one_line(stored):
     wide = dict(stored) | {"generator.encoder.b16.conv1.weight": torch.zeros(48, 32, 3, 3)}
     with pytest.raises(ValueError, match=r"encoder\.down\.2\.weight"):
         load_generator(wide)
+    deeper = dict(stored) | {"generator.mapping.fc2.weight": torch.zeros(32, 32)}
+    with pytest.raises(ValueError, match=r"FcF's networks have no mapping\.fc2\.weight"):
+        load_generator(deeper)
+    for name in ("mapping.fc0.weight", "encoder.b4.fc.weight"):
+        with pytest.raises(ValueError, match=name):
+            load_generator({k: v for k, v in stored.items() if k != f"generator.{name}"})
+    assert load_generator({**stored, 3: "no name"}).size == 64
+    with pytest.raises(ValueError, match=r"blocks\.2\.down\.weight has the shape \[48"):
+        load_discriminator(dict(stored) | {"discriminator.b16.conv1.weight": torch.zeros(48, 32, 3, 3)})
     short = {k: v for k, v in stored.items() if "encoder.b8." not in k}
     with pytest.raises(ValueError, match=r"encoder\.b8 is missing"):
         load_generator(short)
@@ -168,6 +177,19 @@ def test_a_hostile_pickle_is_refused(stored, tmp_path, monkeypatch):
     assert not (tmp_path / "ran").exists()
     path.write_bytes(b"\x80\x04no pickle")
     with pytest.raises(ValueError, match=r"places\.pkl: (damaged|refused)"):
+        latent_inpaint.load(path, device="cpu")
+
+
+def test_a_tensor_larger_than_its_storage_is_refused(tmp_path):
+    small = torch.zeros(4)
+
+    class Huge:
+        def __reduce__(self):
+            return torch._utils._rebuild_tensor_v2, (small.storage(), 0, (10**6, 10**6), (0, 0), False, {})
+
+    path = tmp_path / "places.pkl"
+    path.write_bytes(pickle.dumps({"G_ema": Huge()}))
+    with pytest.raises(ValueError, match="refused: a tensor of 1000000000000 numbers in a storage of 4"):
         latent_inpaint.load(path, device="cpu")
 
 

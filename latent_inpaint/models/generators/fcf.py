@@ -141,7 +141,7 @@ class FcFGenerator(nn.Module):
     It works on pictures of one side, R = 4 · 2^(n − 1) for n widths; others are reduced or mirrored to it.
 
     Args:
-        widths: channels at R, R/2, … 4; FcF at 256²: 64, 128, 256, 512, 512, 512, 512; at 512² the same.
+        widths: channels at R, R/2, … 4; FcF at 256²: 64, 128, 256 and four times 512; at 512² five times.
         noise_features: of the mapping network's input and output.
         global_features: of the vector that the encoder gives; FcF: 1,024.
         psi: truncation: styles are drawn towards their mean, 0 being it, 1 the draw; FcF's demo: 0.1.
