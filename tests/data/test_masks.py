@@ -110,7 +110,10 @@ def test_limit_that_cannot_be_met_is_an_error():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: preset("thcik", 256), "expected one of train, varied, wide, box, thin, medium, thick, got"),
+        (
+            lambda: preset("thcik", 256),
+            "expected one of train, varied, wide, box, thin, medium, thick, centre, block, region, got",
+        ),
         (lambda: preset("thick", 8), "size: expected at least 16 pixels, got 8"),
         (lambda: WideMasks(64, 10, 10, 5, 4), "expected 1 ≤ min ≤ max, got 5 and 4"),
         (lambda: WideMasks(64, 0, 10, 1, 4), "max_length, max_width, max_angle: expected at least 1"),

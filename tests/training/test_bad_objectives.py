@@ -28,7 +28,7 @@ LPL = "latent_lpl"
         (
             "lama",
             ["losses=[pixel_l1_known,perceptual_vgg19]", "losses.perceptual.backbone.weights_path=none.pth"],
-            "vgg19-dcbb9e9d.pth is not at none.pth; download",
+            "vgg19-dcbb9e9d.pth is not at none.pth; `latent-inpaint download vgg19` brings it",
         ),
     ],
 )
