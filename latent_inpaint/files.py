@@ -68,6 +68,21 @@ def write_json(path: str | Path, value: Any) -> Path:
     return write_text(path, text + "\n")
 
 
+def read_yaml(path: str | Path) -> Any:
+    """The value in a YAML file (UTF-8), of plain types alone.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it holds no YAML.
+    """
+    import yaml
+
+    try:
+        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(f"{path}: not a YAML file: {' '.join(str(error).split())}") from error
+
+
 def read_json(path: str | Path) -> Any:
     """The value in a JSON file.
 

@@ -14,9 +14,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from latent_inpaint.fetching import Published, fetch
+from latent_inpaint.files import read_yaml
 from latent_inpaint.near import near
 from latent_inpaint.resources import conf_folder
 
@@ -154,9 +153,9 @@ def _own_files() -> list[Path]:
 def _read(path: Path, changed: int) -> dict[str, Entry]:
     """The entries of a file, as it is at that time."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"registry: {path}: not a YAML file: {' '.join(str(error).split())}") from error
+        content = read_yaml(path)
+    except ValueError as error:
+        raise ValueError(f"registry: {error}") from error
     if not isinstance(content, dict):
         raise ValueError(f"registry: {path}: expected names with their fields, got {type(content).__name__}")
     return {str(name): _entry(str(name), told, path) for name, told in content.items()}

@@ -1,7 +1,10 @@
 """Names: what is published, what of it is here, and files of one's own."""
 
 import hashlib
+import json
 import re
+import zipfile
+from pathlib import Path
 
 import pytest
 from loopback import serving
@@ -114,9 +117,30 @@ def test_names_are_listed_downloaded_and_found_again(tmp_path, monkeypatch, caps
         assert (tmp_path / "models/my-net.pt").read_bytes() == b"tensors"
         assert capsys.readouterr().out == f"{tmp_path / 'models/my-net.pt'}: my-net, licence MIT\n"
         assert main(["download", "my-net"]) == 0 and len(shop.asked) == 1
+    capsys.readouterr()
     assert main(["models"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert next(line for line in lines if line.startswith("my-net")).split()[:3] == ["my-net", "0", "yes"]
     assert any(line.startswith("mat-places-512") and "to be accepted" in line for line in lines)
+    assert next(line for line in lines if line.startswith("telea")).split()[0] == "telea"
+    assert main(["models", "--json"]) == 0
+    facts = {one["name"]: one for one in map(json.loads, capsys.readouterr().out.splitlines())}
+    assert list(facts) == [line.split()[0] for line in lines[1 : len(facts) + 1]]
+    assert facts["quality"]["here"] and facts["my-net"]["file"] == str(tmp_path / "models/my-net.pt")
+    assert facts["vgg19"]["about"].startswith("weights for ") and not facts["vgg19"]["network"]
     assert main(["download", "big-lam"]) == 1
     assert "did you mean big-lama" in capsys.readouterr().err
+
+
+def test_a_networks_row_has_the_checksum_of_the_file_that_its_name_stands_for(tmp_path):
+    from latent_inpaint.evaluation.networks import load_network
+
+    lama = Path(__file__).parent / "fixtures" / "lama_tiny"
+    published = tmp_path / "models" / "my-net.zip"
+    published.parent.mkdir()
+    with zipfile.ZipFile(published, "w") as archive:
+        archive.write(lama / "config.yaml", "my-net/config.yaml")
+        archive.write(lama / "best.ckpt", "my-net/models/best.ckpt")
+    registry.add(write(tmp_path, ONE.replace("my-net.pt", "my-net.zip") + "  importer: lama\n"))
+    card = load_network("my-net", device="cpu").card()
+    assert card["checkpoint_sha256"] == hashlib.sha256(published.read_bytes()).hexdigest()

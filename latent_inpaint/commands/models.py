@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from argparse import Namespace
+from dataclasses import asdict
 
 from latent_inpaint.commands.arguments import add_registry
 
@@ -20,24 +21,18 @@ def run(options: Namespace) -> None:
     from latent_inpaint import registry
 
     use_registry(options)
-    known = registry.entries().values()
+    from latent_inpaint.inference.catalogue import catalogue
+
+    known = catalogue().values()
     if options.json:
         for one in known:
-            found = one.find()
-            facts = {"name": one.name, "about": one.about, "licence": one.licence, "size": one.size}
-            facts |= {"network": one.importer is not None, "file": None if found is None else str(found)}
-            print(json.dumps(facts))
+            print(json.dumps({**asdict(one), "file": None if one.file is None else str(one.file)}))
         return
     rows = [("name", "MiB", "here", "licence", "what it is")]
-    rows += [("quality", "1", "yes", "Apache-2.0", "the package's network with texture copied: the default")]
-    rows += [("fast", "1", "yes", "Apache-2.0", "the package's network alone")]
     for one in known:
-        found = one.find()
-        size = one.size or (found.stat().st_size if found else None)
-        about = one.about if one.importer else f"weights for {one.about}"
         licence = f"{one.licence}{', to be accepted' if one.must_accept else ''}"
-        mib = f"{size / 2**20:.0f}" if size else "?"
-        rows.append((one.name, mib, "yes" if found else "", licence, about))
+        mib = f"{one.size / 2**20:.0f}" if one.size is not None else "" if one.here else "?"
+        rows.append((one.name, mib, "yes" if one.here else "", licence, one.about))
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     for row in rows:
         print("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[4]]))

@@ -28,18 +28,18 @@ def run(options: Namespace) -> None:
         seconds=options.max_seconds,
         memory_budget=options.memory_budget,
     )
-    from latent_inpaint.inference.loading import FAST, QUALITY
+    from latent_inpaint.inference.catalogue import catalogue
     from latent_inpaint.inference.pipeline import load
-    from latent_inpaint.models.classical import installed
 
     def load_one(source: Any) -> Any:
         return load(source, options.device, options.precision)
 
+    here = [one.name for one in catalogue().values() if one.here and one.network]
     sources: dict[str, str | None] = {}
-    for source in options.model or [QUALITY, FAST, *installed()]:
+    for source in options.model or here:
         name = _name(source)
         sources[source.replace("/", " ") if name in sources else name] = source
-        if not Path(source).expanduser().exists():
+        if source not in here and not Path(source).expanduser().exists():
             load_one(source)  # says what there is instead
     serve(
         sources,

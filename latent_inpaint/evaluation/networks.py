@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from latent_inpaint.evaluation.card import source_sha256
 from latent_inpaint.evaluation.methods import BlindMethod
-from latent_inpaint.inference.loading import BOX, FAST, QUALITY
+from latent_inpaint.inference.loading import FAST, QUALITY, weights_at
 from latent_inpaint.models.copying import CopyingInpainter
 from latent_inpaint.models.diffusers_inpainter import load_diffusers
 from latent_inpaint.models.geometry import pad_to_multiple
@@ -70,7 +70,7 @@ class Network(BlindMethod):
         facts = {**self.origin, "parameters": sum(p.numel() for p in self.model.parameters())}
         refiner = getattr(self.model, "refiner", None)
         if isinstance(refiner, GenerativeRefiner):
-            facts["calls"] = refiner.sampler.calls(refiner.steps)
+            facts["calls"] = refiner.calls()
         return facts
 
 
@@ -109,10 +109,9 @@ def load_network(checkpoint: str | Path | None, name: str | None = None, device:
 
     model = load(checkpoint, device=device, precision="float32").model
     checkpoint = str(checkpoint or QUALITY)
-    source = str(BOX) if checkpoint in (QUALITY, FAST) else checkpoint
     origin = {"checkpoint": checkpoint}
-    if Path(source).exists():
-        origin["checkpoint_sha256"] = source_sha256(source)
+    if (source := weights_at(checkpoint)) is not None:
+        origin["checkpoint_sha256"] = source_sha256(str(source))
     return Network(model, name or name_of(checkpoint), origin)
 
 

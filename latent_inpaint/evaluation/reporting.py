@@ -12,6 +12,7 @@ from latent_inpaint.evaluation.methods import Method
 from latent_inpaint.evaluation.page import ReportPicture, render_report
 from latent_inpaint.evaluation.pictures import PictureValues
 from latent_inpaint.evaluation.tables import Column, Row, best_rows, used_columns
+from latent_inpaint.metrics.samples import SAMPLE_COLUMNS
 
 
 def shown_pictures(
@@ -34,7 +35,8 @@ def shown_pictures(
     """
     fair = [row["method"] for row in rows if is_fair(row)]
     competing = [method for method in methods if method.name in fair]
-    cases = extreme_cases({name: values[name] for name in fair}, used_columns(rows), gallery.extremes)
+    shown_alone = [column for column in used_columns(rows) if column.key not in SAMPLE_COLUMNS]
+    cases = extreme_cases({name: values[name] for name in fair}, shown_alone, gallery.extremes)
     wanted = wanted_results(fair, spread(values, gallery.pictures), cases)
     shown = show(competing, loader, wanted, values, seed) if wanted else {}
     return [shown[name] for name in wanted if name in shown], cases

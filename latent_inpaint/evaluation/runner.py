@@ -88,7 +88,7 @@ def evaluate(
         raise ValueError("loader: expected at least one picture, got none")
     if journal is not None:
         journal.save_now_and_then(suite, found.seconds, now=True)
-    return [_row(method, suite, found, card, seed) for method in methods]
+    return [_row(method, suite, found, card, seed, samples) for method in methods]
 
 
 def measure_part(
@@ -248,12 +248,14 @@ def _interrupted(suite: MetricSuite, found: Pass, journal: Journal | None) -> Ev
 
 
 def _row(
-    method: Method, suite: MetricSuite, found: Pass, card: Mapping[str, Any], seed: int
+    method: Method, suite: MetricSuite, found: Pass, card: Mapping[str, Any], seed: int, samples: int
 ) -> dict[str, Any]:
     name = method.name
     measured = len(suite.done(name))
     summary = suite.compute(name) if measured else {"metrics": {}}
-    own: dict[str, Any] = getattr(method, "card", dict)() | ({"seed": seed} if draws(method) else {})
+    own: dict[str, Any] = getattr(method, "card", dict)()
+    if draws(method):
+        own |= {"seed": seed, "samples": samples}
     failed = found.failed[name]
     counts = {"n_images": measured, "n_failed": len(failed), "failed": dict(sorted(failed.items()))}
     timing = {"seconds_per_image": found.seconds[name] / max(1, measured + len(failed))}

@@ -6,7 +6,6 @@ lets it name tensors and nothing else: every class of the program is an empty on
 
 from __future__ import annotations
 
-import math
 import pickle
 import shutil
 import tempfile
@@ -22,6 +21,7 @@ import torch
 from torch import Tensor
 
 from latent_inpaint.importers.lama import CHECKPOINT_NAMES, CONFIG_NAME, load_generator
+from latent_inpaint.importers.pickles import laid_out
 from latent_inpaint.models.inpainter import LatentInpainter
 
 
@@ -102,13 +102,6 @@ class _Inert:
         self.state = state if isinstance(state, dict) else {}
 
 
-def _tensor(storage: Tensor, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: Any) -> Tensor:
-    if math.prod(size) > storage.numel():  # strides of 0 would make much of little
-        held = storage.numel()
-        raise pickle.UnpicklingError(f"a tensor of {math.prod(size)} numbers in a storage of {held}")
-    return torch.as_strided(storage, size, stride, offset).clone()
-
-
 def _plain_list(values: list[Any]) -> list[Any]:
     return values
 
@@ -128,7 +121,7 @@ _LIST_KINDS = ("int", "tensor", "double", "bool")
 
 class _TensorsOnly(pickle.Unpickler):
     _ALLOWED: ClassVar[dict[tuple[str, str], Any]] = {
-        ("torch._utils", "_rebuild_tensor_v2"): _tensor,
+        ("torch._utils", "_rebuild_tensor_v2"): laid_out,
         ("collections", "OrderedDict"): OrderedDict,
         **{("torch.jit._pickle", f"build_{kind}list"): _plain_list for kind in _LIST_KINDS},
     }

@@ -114,11 +114,7 @@ def _sides(own: Mapping[str, Tensor], part: str, source: str) -> list[int]:
     first = next((int(match[1]) for match in map(pattern.fullmatch, own) if match), 0)
     if first < 8 or first & (first - 1):
         raise ValueError(f"{source}: holds no FcF network (no tensor named {part}b<side>.fromrgb.weight)")
-    sides = [first >> i for i in range(first.bit_length() - 2)]
-    missing = [side for side in sides[:-1] if f"{part}b{side}.conv0.weight" not in own]
-    if missing or f"{part}b4.conv.weight" not in own:
-        raise ValueError(f"{source}: {part}b{missing[0] if missing else 4} is missing")
-    return sides
+    return [first >> i for i in range(first.bit_length() - 2)]
 
 
 def _linear(ours: str, theirs: str) -> Iterator[Pair]:

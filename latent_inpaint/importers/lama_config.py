@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from latent_inpaint.files import read_yaml
 from latent_inpaint.importers.lama_layout import GeneratorShape
 
 LARGEST = {"input_nc": 16, "ngf": 256, "n_downsampling": 8, "n_blocks": 64, "max_features": 2048}
@@ -20,15 +21,10 @@ def read_shape(path: str | Path) -> GeneratorShape:
         FileNotFoundError: no such file.
         ValueError: no generator of the kind `ffc_resnet`, or an option that our network does not have.
     """
-    import yaml
-
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such configuration")
-    try:
-        config = yaml.safe_load(path.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not a YAML file: {error}") from error
+    config = read_yaml(path)
     if not isinstance(config, dict) or not isinstance(config.get("generator"), dict):
         raise ValueError(f"{path}: a LaMa configuration has a section `generator`")
     try:

@@ -63,8 +63,16 @@ def _parameter(data: Tensor, *_: Any) -> Tensor:
     return data
 
 
-def _tensor(storage: Any, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: Any) -> Tensor:
-    flat = torch.empty(0, dtype=storage.dtype).set_(storage)
+def _tensor(storage: Any, *layout: Any) -> Tensor:
+    return laid_out(torch.empty(0, dtype=storage.dtype).set_(storage), *layout)
+
+
+def laid_out(flat: Tensor, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: Any) -> Tensor:
+    """A copy of the tensor that lies so in a storage.
+
+    Raises:
+        pickle.UnpicklingError: the storage holds fewer numbers.
+    """
     if math.prod(size) > flat.numel():  # strides of 0 would make much of little
         raise pickle.UnpicklingError(f"a tensor of {math.prod(size)} numbers in a storage of {flat.numel()}")
     return torch.as_strided(flat, size, stride, offset).clone()

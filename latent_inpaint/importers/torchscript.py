@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from torch import Tensor, nn
 
+from latent_inpaint.files import read_yaml
 from latent_inpaint.models.geometry import check_shapes, in_square, pad_to_multiple
 from latent_inpaint.near import near
 
@@ -173,10 +173,7 @@ def description_of(path: Path) -> dict[str, Any] | None:
     beside = path.with_suffix(".yaml")
     if not beside.is_file():
         return None
-    try:
-        told = yaml.safe_load(beside.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{beside}: not a YAML file: {' '.join(str(error).split())}") from error
+    told = read_yaml(beside)
     if not isinstance(told, dict):
         raise ValueError(f"{beside}: expected the fields of a signature, got {type(told).__name__}")
     return told

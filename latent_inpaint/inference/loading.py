@@ -26,6 +26,8 @@ from latent_inpaint.models.storage import (
 )
 from latent_inpaint.near import near
 
+READERS = ("lama", "fcf", "torchscript")
+"""Importers of the registry that there are."""
 BOX = Path(__file__).parent / "box"
 QUALITY, FAST = "quality", "fast"
 """The network in the package with texture copied to where it says, which is the default; and it alone."""
@@ -85,13 +87,25 @@ def read_model(source: str | Path | None) -> tuple[Any, dict[str, Any]]:
     return _read_file(path)
 
 
+def weights_at(source: str | Path) -> Path | None:
+    """The file or folder here that `read_model` takes the weights from; None where there is none."""
+    if str(source) in (QUALITY, FAST):
+        return BOX
+    known = registry.entries()
+    if str(source) in known:
+        return known[str(source)].find()
+    path = Path(source).expanduser()
+    return path if path.exists() else None
+
+
 def _read_published(entry: registry.Entry) -> tuple[Any, dict[str, Any]]:
     if entry.importer is None:
         raise ValueError(f"{entry.name}: weights for {entry.about}, no inpainting network")
-    if entry.importer not in ("lama", "fcf", "torchscript"):
+    if entry.importer not in READERS:
         raise ValueError(f"{entry.name}: nothing here reads it yet (importer {entry.importer})")
     path = entry.get()
     card = {"name": entry.name, "licence": entry.licence, "published": entry.addresses[0]}
+    card["good_at"] = entry.about
     if entry.importer == "torchscript":
         return torchscript.load_torchscript(path, entry.signature), card
     return _read_file(path)[0], card

@@ -45,6 +45,7 @@ def hole_distance(features_a: Sequence[Tensor], features_b: Sequence[Tensor], ho
 def sample_values(
     samples: Tensor,
     truth: Tensor,
+    truth_maps: Sequence[Tensor],
     hole: Tensor,
     chosen: int,
     perceptual: Features,
@@ -55,6 +56,7 @@ def sample_values(
     Args:
         samples: composites, `[N, 3, H, W]` in [0, 1], N at least 2.
         truth: `[1, 3, H, W]`.
+        truth_maps: what `perceptual` gives for it.
         hole: `[1, 1, H, W]` in {0, 1}, 1 = hole.
         chosen: number of the one that was chosen without the truth.
         perceptual: features of PD-lite0.
@@ -67,12 +69,13 @@ def sample_values(
     Example:
         >>> samples, truth = torch.zeros(2, 3, 4, 4), torch.full((1, 3, 4, 4), 0.5)
         >>> samples[1] = 1
-        >>> values = sample_values(samples, truth, torch.ones(1, 1, 4, 4), 0, lambda x: [x + 1])
+        >>> hole = torch.ones(1, 1, 4, 4)
+        >>> values = sample_values(samples, truth, [truth + 1], hole, 0, lambda x: [x + 1])
         >>> values["l1_mean"], values["l1_chosen"], round(values["diversity"], 6)
         (0.0, 0.5, 0.0)
     """
     pairs = list(combinations(range(len(samples)), 2))
-    shown = torch.cat([samples, samples.mean(dim=0, keepdim=True), truth])
+    shown = torch.cat([samples, samples.mean(dim=0, keepdim=True)])
     maps = [perceptual(picture[None]) for picture in shown]  # one at a time: no batch plays a part
     diversity = torch.stack([hole_distance(maps[i], maps[j], hole) for i, j in pairs]).mean()
     values = {"diversity": float(diversity), "diversity_lpips": float("nan")}
@@ -81,7 +84,7 @@ def sample_values(
         values["diversity_lpips"] = sum(_lpips_in_hole(seen[i], seen[j], hole) for i, j in pairs) / len(pairs)
     for name, index in (("mean", len(samples)), ("chosen", chosen)):
         values[f"l1_{name}"] = float(l1_hole(shown[index : index + 1], truth, hole))
-        values[f"pd_{name}"] = float(lite0_perceptual_distance(maps[index], maps[-1]))
+        values[f"pd_{name}"] = float(lite0_perceptual_distance(maps[index], truth_maps))
     return values
 
 

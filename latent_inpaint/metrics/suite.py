@@ -149,7 +149,10 @@ class MetricSuite:
         """
         place = self.networks.device
         shown, truth, hole = (x.float().to(place) for x in (samples, target, mask))
-        values = sample_values(shown, truth, hole, chosen, self.networks.perceptual, self.networks.lpips)
+        with _one_thread(), torch.inference_mode():
+            target_maps = self._target_features([name], truth)
+            networks = (self.networks.perceptual, self.networks.lpips)
+            values = sample_values(shown, truth, target_maps, hole, chosen, *networks)
         self._records[method].set(name, values)
 
     def compute(self, method: str = "model") -> dict[str, Any]:

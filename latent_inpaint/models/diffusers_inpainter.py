@@ -1,7 +1,8 @@
-"""Inpainting pipelines of diffusers (Stable Diffusion, Kandinsky, FLUX Fill …) as inpainters that draw."""
+"""Inpainting pipelines of diffusers (Stable Diffusion, FLUX Fill …) as inpainters that draw."""
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,15 @@ from latent_inpaint.extras import how_to_install
 from latent_inpaint.models.geometry import check_shapes, pad_to_multiple
 
 PREFIX = "diffusers:"
+PICTURE_AND_MASK = frozenset({"image", "mask_image"})
 
 
 class DiffusersInpainter(nn.Module):
-    """A pipeline of diffusers' `AutoPipelineForInpainting`, called on pictures of any size.
+    """A pipeline of diffusers that takes `image` and `mask_image`, called on pictures of any size.
 
     Sides are extended to multiples of eight latent positions by mirroring; the pipeline is asked for that
-    size. The hole is filled from noise alone (strength 1). Known pixels are pasted back by whoever calls.
+    size. The hole is filled from noise alone (strength 1). What a pipeline has no argument for is left out.
+    Known pixels are pasted back by whoever calls.
 
     Args:
         pipeline: the pipeline.
@@ -27,7 +30,7 @@ class DiffusersInpainter(nn.Module):
         guidance: scale of classifier-free guidance.
 
     Raises:
-        ValueError: a pipeline without a VAE, or fewer than one step.
+        ValueError: a pipeline without a VAE, one that takes no picture with a mask, or fewer than one step.
     """
 
     multiple = True
@@ -38,6 +41,9 @@ class DiffusersInpainter(nn.Module):
             raise ValueError(
                 f"pipeline: {type(pipeline).__name__} has no VAE; an inpainting pipeline needs one"
             )
+        self.arguments = frozenset(inspect.signature(type(pipeline).__call__).parameters)
+        if not self.arguments >= PICTURE_AND_MASK:
+            raise ValueError(f"pipeline: {type(pipeline).__name__} takes no image and mask_image")
         if steps < 1:
             raise ValueError(f"steps must be at least 1, got {steps}")
         pipeline.set_progress_bar_config(disable=True)
@@ -67,18 +73,19 @@ class DiffusersInpainter(nn.Module):
         check_shapes(image, mask)
         multiple = 8 * int(getattr(self.pipeline, "vae_scale_factor", 8))
         padded = pad_to_multiple(torch.cat([image * (1 - mask), mask], dim=1), multiple)
-        result = self.pipeline(
-            prompt=[self.prompt] * len(image),
-            image=padded[:, :3],
-            mask_image=padded[:, 3:],
-            height=padded.shape[-2],
-            width=padded.shape[-1],
-            num_inference_steps=self.steps,
-            guidance_scale=self.guidance,
-            strength=1.0,
-            generator=generator,
-            output_type="pt",
-        ).images
+        settings = {
+            "prompt": [self.prompt] * len(image),
+            "image": padded[:, :3],
+            "mask_image": padded[:, 3:],
+            "height": padded.shape[-2],
+            "width": padded.shape[-1],
+            "num_inference_steps": self.steps,
+            "guidance_scale": self.guidance,
+            "strength": 1.0,
+            "generator": generator,
+            "output_type": "pt",
+        }
+        result = self.pipeline(**{k: v for k, v in settings.items() if k in self.arguments}).images
         prediction = result[..., : image.shape[-2], : image.shape[-1]]
         return prediction.to(image.device, image.dtype).clamp(0, 1)
 
@@ -97,8 +104,8 @@ def load_diffusers(path: str | Path, **settings: Any) -> DiffusersInpainter:
     """
     source = str(path).removeprefix(PREFIX)
     try:
+        import diffusers
         import transformers  # noqa: F401  # without it diffusers' pipelines are empty shells
-        from diffusers import AutoPipelineForInpainting
     except ImportError as error:
         raise ImportError(
             f"{PREFIX} needs diffusers and transformers: {how_to_install('diffusers')}"
@@ -108,9 +115,12 @@ def load_diffusers(path: str | Path, **settings: Any) -> DiffusersInpainter:
     if looks_local and not (local / "model_index.json").is_file():
         raise FileNotFoundError(f"{PREFIX}{source}: no pipeline of diffusers, model_index.json is missing")
     try:
-        pipeline = AutoPipelineForInpainting.from_pretrained(
-            str(local) if local.is_dir() else source, torch_dtype=torch.float32, use_safetensors=True
-        )
+        place = str(local) if local.is_dir() else source
+        named = diffusers.DiffusionPipeline.load_config(place).get("_class_name")
+        kind = getattr(diffusers, str(named), None)
+        if kind is None or not inspect.signature(kind.__call__).parameters.keys() >= PICTURE_AND_MASK:
+            kind = diffusers.AutoPipelineForInpainting  # the inpainting sibling of a pipeline from text
+        pipeline = kind.from_pretrained(place, torch_dtype=torch.float32, use_safetensors=True)
     except OSError as error:
         raise FileNotFoundError(f"{PREFIX}{source}: {' '.join(str(error).split())}") from error
     except (ValueError, TypeError, KeyError) as error:

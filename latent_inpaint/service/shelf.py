@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import nn
 
+from latent_inpaint.inference.catalogue import catalogue
 from latent_inpaint.inference.pipeline import Pipeline
 from latent_inpaint.service.limits import Refused
 
@@ -19,9 +20,6 @@ GOOD_AT = {
     "FlowRefiner": "several fills for one hole; slower",
     "DiffusionRefiner": "several fills for one hole; slower",
     "LamaGenerator": "large holes and repeating structures",
-    "PatchMatch": "texture copied from around the hole: grass, walls, foliage; some seconds",
-    "Telea": "scratches, specks and wires a few pixels wide; at once",
-    "NavierStokes": "scratches, specks and wires a few pixels wide; at once",
 }
 
 
@@ -91,10 +89,14 @@ class Shelf:
         return was_loaded
 
     def list(self) -> list[dict[str, Any]]:
-        """Name, whether it is loaded and current, and, once it was loaded, what it is good at."""
+        """Name, whether it is loaded and current, what it is good at where it has a name of its own; once it
+        was loaded, also its kind, whether it draws several fills, and where it computes."""
+        known = catalogue()
+        about = {name: known[source].about for name, source in self.sources.items() if source in known}
         return [
             {"name": name, "current": name == self.current, "loaded": name in self._loaded}
             | self._notes.get(name, {})
+            | ({"good_at": about[name]} if name in about else {})
             for name in self.sources
         ]
 

@@ -6,9 +6,13 @@ import pytest
 import torch
 
 from latent_inpaint.data import Batch
+from latent_inpaint.evaluation.gallery import Gallery
 from latent_inpaint.evaluation.methods import GreyFill, MeanFill
+from latent_inpaint.evaluation.pictures import picture_values
+from latent_inpaint.evaluation.reporting import shown_pictures
 from latent_inpaint.evaluation.runner import evaluate, predict
 from latent_inpaint.evaluation.tables import markdown_rows
+from latent_inpaint.metrics.samples import SAMPLE_COLUMNS
 from latent_inpaint.metrics.suite import MetricSuite
 from latent_inpaint.models.choosing import best_of, seams, strangeness
 
@@ -42,6 +46,13 @@ def test_a_method_that_draws_has_diversity_and_one_that_does_not_has_none(rows):
     assert coin["metrics"]["diversity"] > 0.01 and mean["metrics"]["diversity"] is None
     assert coin["counts"]["diversity"] == 3 and coin["metrics"]["diversity_lpips"] is None
     assert "Diversity" in markdown_rows(rows[0]) and json.dumps(coin["metrics"])
+    assert coin["card"]["samples"] == 4 and "samples" not in mean["card"]
+
+
+def test_a_report_shows_no_extremes_of_what_its_pictures_do_not_show(rows):
+    values = picture_values(rows[1], ["coin", "mean"])
+    _, cases = shown_pictures([Coin(name="coin"), MeanFill()], rows[0], [batch()], values, Gallery(1, 1))
+    assert "l1_hole" in cases and not set(cases) & set(SAMPLE_COLUMNS)
 
 
 def test_the_mean_of_all_is_their_mean(rows):

@@ -13,37 +13,76 @@ import latent_inpaint
 from latent_inpaint.evaluation.networks import load_diffusers_method
 from latent_inpaint.models.diffusers_inpainter import DiffusersInpainter
 
+WORDS = ["<|startoftext|>", "<|endoftext|>", *"abcdefgh", *(f"{letter}</w>" for letter in "abcdefgh")]
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionInpaintPipeline, UNet2DConditionModel
+
+def clip(root):
+    """A tokenizer of eight letters and its text encoder."""
     from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-    torch.manual_seed(0)
-    root = tmp_path_factory.mktemp("pipeline")
-    words = ["<|startoftext|>", "<|endoftext|>", *"abcdefgh", *(f"{letter}</w>" for letter in "abcdefgh")]
-    (root / "vocab.json").write_text(json.dumps({word: i for i, word in enumerate(words)}))
+    (root / "vocab.json").write_text(json.dumps({word: i for i, word in enumerate(WORDS)}))
     (root / "merges.txt").write_text("#version: 0.2\n")
-    tokenizer = CLIPTokenizer(str(root / "vocab.json"), str(root / "merges.txt"), model_max_length=8)
     config = CLIPTextConfig(
-        vocab_size=len(words), hidden_size=16, intermediate_size=16, num_hidden_layers=1,
+        vocab_size=len(WORDS), hidden_size=16, intermediate_size=16, num_hidden_layers=1,
         num_attention_heads=2,
         max_position_embeddings=8, bos_token_id=0, eos_token_id=1, pad_token_id=1,
     )  # fmt: skip
+    tokenizer = CLIPTokenizer(str(root / "vocab.json"), str(root / "merges.txt"), model_max_length=8)
+    return {"tokenizer": tokenizer, "text_encoder": CLIPTextModel(config)}
+
+
+def vae(**settings):
+    from diffusers import AutoencoderKL
+
+    return AutoencoderKL(
+        block_out_channels=(8, 16), latent_channels=4, norm_num_groups=8, layers_per_block=1,
+        down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2, **settings,
+    )  # fmt: skip
+
+
+def stable_diffusion(root):
+    from diffusers import DDIMScheduler, StableDiffusionInpaintPipeline, UNet2DConditionModel
+
     unet = UNet2DConditionModel(
         sample_size=8, in_channels=9, out_channels=4, block_out_channels=(16, 32), layers_per_block=1,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), norm_num_groups=8,
         up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"), cross_attention_dim=16, attention_head_dim=4,
     )  # fmt: skip
-    vae = AutoencoderKL(
-        block_out_channels=(8, 16), latent_channels=4, norm_num_groups=8, layers_per_block=1,
-        down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2,
+    return StableDiffusionInpaintPipeline(
+        vae=vae(), unet=unet, scheduler=DDIMScheduler(), safety_checker=None, feature_extractor=None,
+        requires_safety_checker=False, **clip(root),
     )  # fmt: skip
-    pipeline = StableDiffusionInpaintPipeline(
-        vae=vae, text_encoder=CLIPTextModel(config), tokenizer=tokenizer, unet=unet,
-        scheduler=DDIMScheduler(), safety_checker=None, feature_extractor=None, requires_safety_checker=False,
+
+
+def flux_fill(root):
+    """It is in no list of diffusers' automatic pipelines."""
+    from diffusers import FlowMatchEulerDiscreteScheduler, FluxFillPipeline, FluxTransformer2DModel
+    from tokenizers import Tokenizer, models
+    from transformers import T5Config, T5EncoderModel, T5TokenizerFast
+
+    config = T5Config(vocab_size=16, d_model=16, d_kv=8, d_ff=16, num_layers=1, num_heads=2)
+    pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("a", -1.0)]
+    tokenizer = Tokenizer(models.Unigram(pieces, unk_id=2))
+    transformer = FluxTransformer2DModel(
+        patch_size=1, in_channels=16 + 16 + 16,  # noise, masked latents and the mask, unshuffled by 2
+        out_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=16, num_attention_heads=2,
+        joint_attention_dim=16, pooled_projection_dim=16, axes_dims_rope=(4, 4, 8), guidance_embeds=True,
     )  # fmt: skip
-    pipeline.save_pretrained(root / "saved")
+    return FluxFillPipeline(
+        FlowMatchEulerDiscreteScheduler(),
+        vae(shift_factor=0.0, scaling_factor=1.0, use_quant_conv=False, use_post_quant_conv=False),
+        text_encoder_2=T5EncoderModel(config),
+        tokenizer_2=T5TokenizerFast(tokenizer_object=tokenizer, extra_ids=0, model_max_length=8),
+        transformer=transformer,
+        **clip(root),
+    )
+
+
+@pytest.fixture(scope="module", params=[stable_diffusion, flux_fill], ids=lambda make: make.__name__)
+def folder(request, tmp_path_factory):
+    torch.manual_seed(0)
+    root = tmp_path_factory.mktemp("pipeline")
+    request.param(root).save_pretrained(root / "saved")
     return root / "saved"
 
 
@@ -89,5 +128,14 @@ def test_what_is_no_inpainting_pipeline_is_one_line(folder, tmp_path):
 
     with pytest.raises(ValueError, match="NoVae has no VAE"):
         DiffusersInpainter(NoVae())
+
+    class NoPicture:
+        vae = "a VAE"
+
+        def __call__(self, prompt):
+            return prompt
+
+    with pytest.raises(ValueError, match="NoPicture takes no image and mask_image"):
+        DiffusersInpainter(NoPicture())
     with pytest.raises(ValueError, match="give path=DIR"):
         load_diffusers_method(None)

@@ -15,6 +15,7 @@ SETTINGS = [
     "autoencoder.max_steps=4",
     "autoencoder.batch_size=2",
     "trainer.max_steps=20",
+    "trainer.val_check_interval=20",
     "trainer.accelerator=cpu",
     "data_name=sample",
     "methods=[]",

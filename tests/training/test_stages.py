@@ -49,28 +49,29 @@ def test_only_the_decoder_trains_and_the_refiner_is_the_averaged_one(experiment,
     assert max(logged["train/pixel_l1"]) == 5
 
 
-@pytest.mark.parametrize("stop", [1, 2, 3, 4])
-def test_a_run_resumed_at_or_in_a_stage_ends_alike(trained, monkeypatch, stop):
+def test_a_run_resumed_at_or_in_a_stage_ends_alike(trained, monkeypatch):
     """Stopped after so many steps, by a callback that fails."""
     options = ["trainer.max_steps=4", "stages.inpainting.max_steps=2", "stages.settle.max_steps=1"]
     options += ["stages.decoder.max_steps=1"]
     whole, whole_folder = trained("latent_control_plus", "whole", *options)
+    for stop in (1, 2, 3, 4):
 
-    def fails(self, trainer, *_):
-        trainer.save_checkpoint(f"{trainer.default_root_dir}/checkpoints/last.ckpt", weights_only=False)
-        if trainer.global_step == stop:
-            raise RuntimeError("pulled the plug")
+        def fails(self, trainer, *_, stop=stop):
+            trainer.save_checkpoint(f"{trainer.default_root_dir}/checkpoints/last.ckpt", weights_only=False)
+            if trainer.global_step == stop:
+                raise RuntimeError("pulled the plug")
 
-    with monkeypatch.context() as broken:
-        broken.setattr("latent_inpaint.training.callbacks.LastCheckpoint.on_train_batch_end", fails)
-        with pytest.raises(RuntimeError, match="pulled the plug"):
-            trained("latent_control_plus", "halves", *options)
-    folder = whole_folder.parent / "halves"
-    halves, again = trained("latent_control_plus", "x", *options, f"resume={folder}/checkpoints/last.ckpt")
-    assert again == folder.resolve()
-    for name, tensor in whole.items():
-        if not name.endswith("num_batches_tracked"):  # a run that ends measures its statistics once more
-            assert torch.equal(tensor, halves[name]), name
+        with monkeypatch.context() as broken:
+            broken.setattr("latent_inpaint.training.callbacks.LastCheckpoint.on_train_batch_end", fails)
+            with pytest.raises(RuntimeError, match="pulled the plug"):
+                trained("latent_control_plus", f"halves{stop}", *options)
+        folder = whole_folder.parent / f"halves{stop}"
+        resume = f"resume={folder}/checkpoints/last.ckpt"
+        halves, again = trained("latent_control_plus", "x", *options, resume)
+        assert again == folder.resolve()
+        for name, tensor in whole.items():
+            if not name.endswith("num_batches_tracked"):  # a run that ends measures its statistics once more
+                assert torch.equal(tensor, halves[name]), (stop, name)
 
 
 def test_an_adversary_goes_on_in_the_next_stage(trained):

@@ -9,10 +9,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from latent_inpaint.models.generators.style_layers import EqualConv2d, EqualLinear, with_deviation
 from latent_inpaint.models.parts import part
-
-SMALLEST = 4
+from latent_inpaint.models.style_layers import SMALLEST, EqualConv2d, EqualLinear, side_of, with_deviation
 
 
 @part
@@ -29,9 +27,7 @@ class StyleDiscriminator(nn.Module):
 
     def __init__(self, widths: Sequence[int], in_channels: int = 4) -> None:
         super().__init__()
-        if len(widths) < 2 or min(widths) < 1:
-            raise ValueError(f"widths must be at least two, each at least 1, got {list(widths)}")
-        self.size = SMALLEST << (len(widths) - 1)
+        self.size = side_of(widths)
         self.from_rgb = EqualConv2d(in_channels, widths[0], 1)
         self.blocks = nn.ModuleList(_Block(a, b) for a, b in pairwise(widths))
         self.last = EqualConv2d(widths[-1] + 1, widths[-1], 3)

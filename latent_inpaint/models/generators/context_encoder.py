@@ -71,7 +71,7 @@ class ContextEncoder(nn.Module):
             ValueError: shapes that do not fit each other.
         """
         check_shapes(image, mask)
-        if max(image.shape[-2:]) != self.size or min(image.shape[-2:]) != self.size:
+        if tuple(image.shape[-2:]) != (self.size, self.size):
             warnings.warn(
                 f"ContextEncoder works on {self.size}×{self.size}: a picture of {image.shape[-1]}×"
                 f"{image.shape[-2]} is resized",

@@ -14,19 +14,20 @@ import torch
 from torch import Tensor, nn
 
 from latent_inpaint.models.ffc import FFC
-from latent_inpaint.models.generators.style_layers import (
+from latent_inpaint.models.geometry import check_shapes, in_square
+from latent_inpaint.models.parts import part
+from latent_inpaint.models.style_layers import (
+    SMALLEST,
     EqualConv2d,
     EqualLinear,
     StyledConv,
     ToRGB,
     doubled,
+    side_of,
     with_deviation,
 )
-from latent_inpaint.models.geometry import check_shapes, in_square
-from latent_inpaint.models.parts import part
 from latent_inpaint.paths.noise import Generators, normal_like
 
-SMALLEST = 4
 FIRST_FOURIER = 32
 """Side from which on Fourier convolutions join what the encoder saw; below it is added."""
 
@@ -161,11 +162,9 @@ class FcFGenerator(nn.Module):
         psi: float = 0.1,
     ) -> None:
         super().__init__()
-        if len(widths) < 2 or min(widths) < 1:
-            raise ValueError(f"widths must be at least two, each at least 1, got {list(widths)}")
         if not 0 <= psi <= 1:
             raise ValueError(f"psi must be in [0, 1], got {psi}")
-        self.size, self.noise_features, self.psi = SMALLEST << (len(widths) - 1), noise_features, psi
+        self.size, self.noise_features, self.psi = side_of(widths), noise_features, psi
         self.n_styles = 2 * len(widths)
         self.encoder = FcFEncoder(widths, global_features)
         self.mapping = nn.ModuleList(

@@ -138,8 +138,7 @@ class GenerativeRefiner(Refiner):
         Args:
             condition: what is known.
             generator: CPU generator, or a list of B.
-            steps: steps of the sampler (`sampler.calls(steps)` network calls, twice with guidance); None: the
-                refiner's own number.
+            steps: of the sampler; see `calls`. None: the refiner's own number.
             n: fills of each picture.
             sampler: another one than the refiner's own.
             progress: called with (done, all), over all samples.
@@ -166,6 +165,22 @@ class GenerativeRefiner(Refiner):
             task = Task(estimate, self.path, z, grid.to(z), generators, known, told)
             samples.append(self._latent((sampler or self.sampler)(task), base))
         return torch.stack(samples) if n > 1 else samples[0]
+
+    def calls(self, steps: int | None = None, sampler: Sampler | None = None) -> int:
+        """How often a sample calls the denoiser, guided estimates counting twice. Arguments: see `sample`."""
+        count = 0
+
+        def estimate(z: Tensor, t: Tensor) -> Tensor:
+            nonlocal count
+            count += 1
+            return z
+
+        z = torch.zeros(1, 1, 1, 1)
+        grid = sampling_times(self.steps if steps is None else steps, self.time_shift, self._first_time())
+        guided = self.guidance(estimate, estimate) if self.guidance.scale != 1 else estimate
+        known = Known(z, torch.ones_like(z))
+        (sampler or self.sampler)(Task(guided, self.path, z, grid, [torch.Generator()], known))
+        return count
 
     def _first_time(self) -> float:
         """1, or less where the prediction says nothing about z0 in pure noise (ε on a flow's path)."""

@@ -67,10 +67,6 @@ class Sampler:
         """The latent at t = 0, `[B, C, h, w]`."""
         raise NotImplementedError
 
-    def calls(self, steps: int) -> int:
-        """Network calls of `steps` steps, without guidance."""
-        return steps
-
 
 @part
 @dataclass(frozen=True)
@@ -91,10 +87,6 @@ class Heun(Sampler):
         """See `Sampler`."""
         return _solve(samplers.heun, task)
 
-    def calls(self, steps: int) -> int:
-        """Two a step, one in the last."""
-        return 2 * steps - 1
-
 
 @part
 @dataclass(frozen=True)
@@ -104,10 +96,6 @@ class RungeKutta(Sampler):
     def __call__(self, task: Task) -> Tensor:
         """See `Sampler`."""
         return _solve(samplers.rk4, task)
-
-    def calls(self, steps: int) -> int:
-        """Four a step, one in the last."""
-        return 4 * steps - 3
 
 
 @part
@@ -140,10 +128,6 @@ class Override(Sampler):
     def __call__(self, task: Task) -> Tensor:
         """See `Sampler`."""
         return self.sampler(replace(task, estimate=regions.override(task.estimate, task.region())))
-
-    def calls(self, steps: int) -> int:
-        """Those of the sampler within."""
-        return self.sampler.calls(steps)
 
 
 @part
@@ -192,10 +176,6 @@ class RePaint(Sampler):
             task.generators,
             task.progress,
         )
-
-    def calls(self, steps: int) -> int:
-        """Steps towards the picture, those taken again included."""
-        return self._moves(steps).count(-1)
 
     def _moves(self, steps: int) -> list[int]:
         return regions.resampling_schedule(steps, self.jump_length, self.n_resample)

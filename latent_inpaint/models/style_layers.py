@@ -7,12 +7,26 @@ Weights are drawn from N(0, 1) and scaled when they are used, so that all learn 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 SLOPE, GAIN = 0.2, math.sqrt(2)
+SMALLEST = 4
+"""Side at which the networks' pyramids end."""
+
+
+def side_of(widths: Sequence[int]) -> int:
+    """The pictures' side, 4 · 2^(n − 1) for n widths, of which the last one is of 4×4.
+
+    Raises:
+        ValueError: fewer than two widths, or one below 1.
+    """
+    if len(widths) < 2 or min(widths) < 1:
+        raise ValueError(f"widths must be at least two, each at least 1, got {list(widths)}")
+    return SMALLEST << (len(widths) - 1)
 
 
 def leaky(x: Tensor, gain: float = GAIN) -> Tensor:
@@ -31,7 +45,8 @@ def binomial(x: Tensor, padding: tuple[int, int], gain: float = 1.0) -> Tensor:
     Returns:
         `[B, C, H + a + b − 3, W + a + b − 3]`, for a padding of (a, b).
     """
-    taps = torch.tensor([1.0, 3.0, 3.0, 1.0], device=x.device, dtype=x.dtype) / 8
+    place = torch.arange(4, device=x.device, dtype=x.dtype)  # made on the device: nothing waits for a copy
+    taps = (1 + place * (3 - place)) / 8
     channels = x.shape[1]
     x = functional.pad(x, (*padding, *padding))
     rows = (taps * gain).view(1, 1, 4, 1).expand(channels, 1, 4, 1)
