@@ -113,7 +113,8 @@ class SpectralTransform(nn.Module):
         out_channels: of the output.
         norm: makes each norm.
         local: add the local Fourier unit (Chi et al., 2020; LaMa has none): one over the four quarters of the
-            first quarter of the channels, the same for all four. Sides are even then.
+            first quarter of the channels, the same for all four; up to three channels that are left over get
+            none of it. Sides are even then.
     """
 
     def __init__(
@@ -134,7 +135,8 @@ class SpectralTransform(nn.Module):
         mixed = u + self.fourier(u)
         if self.local_fourier is not None:
             rows = torch.cat(u[:, : u.shape[1] // 4].chunk(2, dim=2), dim=1)
-            mixed = mixed + self.local_fourier(torch.cat(rows.chunk(2, dim=3), dim=1)).repeat(1, 1, 2, 2)
+            local = self.local_fourier(torch.cat(rows.chunk(2, dim=3), dim=1)).repeat(1, 1, 2, 2)
+            mixed = mixed + functional.pad(local, (0, 0, 0, 0, 0, mixed.shape[1] - local.shape[1]))
         return self.expand(mixed)
 
 

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional
 
 from latent_inpaint.models import FFC, FFCRefiner, FFCResidualBlock, FourierUnit, SpectralTransform
@@ -72,3 +73,21 @@ def test_delta_adds_the_latent():
 def test_n_blocks_is_checked():
     with pytest.raises(ValueError, match="n_blocks must be at least 1, got 0"):
         FFCRefiner(8, n_blocks=0)
+
+
+@pytest.mark.parametrize("channels", [8, 16, 24, 32, 44])
+def test_the_local_fourier_unit_sees_each_quarter_alone(channels):
+    """Of any number of channels: what is left over by four gets none of it."""
+    torch.manual_seed(0)
+    with_it = SpectralTransform(channels, channels, nn.Identity, local=True)
+    x = torch.rand(2, channels, 8, 8)
+    without = SpectralTransform(channels, channels, nn.Identity)
+    without.load_state_dict({k: v for k, v in with_it.state_dict().items() if "local" not in k})
+    hidden = []
+    for network in (with_it, without):
+        network.expand.register_forward_pre_hook(lambda _, inputs: hidden.append(inputs[0]))
+        network(x)
+    added = hidden[0] - hidden[1]
+    assert (added[..., :4, :4] - added[..., 4:, 4:]).abs().max() < 1e-5 < added.abs().max()
+    used = channels // 2 // 4 * 4
+    assert (added[:, used:] == 0).all() and (added[:, :used].abs().amax(dim=(0, 2, 3)) > 0).any()
