@@ -17,6 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from latent_inpaint.pictures import LUMA, Pixels
+from latent_inpaint.pictures.deep import DeepPicture
 from latent_inpaint.pictures.plain import plain_mode, upright
 
 FULL_SCALE = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0, "float64": 1.0}
@@ -120,7 +121,7 @@ def open_canvas(image: Any) -> tuple[Canvas, Callable[[Canvas], Any]]:
     """The canvas of a single picture, and the function that turns its result into the picture's own kind.
 
     Args:
-        image: numpy `[H, W]` or `[H, W, C]`, PIL image, or torch `[H, W]` or `[C, H, W]`.
+        image: numpy `[H, W]` or `[H, W, C]`, PIL image or `DeepPicture`, or torch `[H, W]` or `[C, H, W]`.
 
     Raises:
         TypeError: another kind.
@@ -128,6 +129,8 @@ def open_canvas(image: Any) -> tuple[Canvas, Callable[[Canvas], Any]]:
     """
     if isinstance(image, Image.Image):
         return _open_pil(image)
+    if isinstance(image, DeepPicture):
+        return Canvas(image.pixels), lambda canvas: DeepPicture(canvas.result, dict(image.info))
     if isinstance(image, Tensor):
         return _open_tensor(image)
     if isinstance(image, np.ndarray):

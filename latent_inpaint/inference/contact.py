@@ -8,6 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from latent_inpaint.files import replacing
+from latent_inpaint.pictures.deep import DeepPicture
 
 SIDE, GAP = 512, 8
 
@@ -17,7 +18,7 @@ def sheet_path(output: Path) -> Path:
     return output.with_name(f"{output.stem}-sheet.jpg")
 
 
-def write_contact_sheet(fills: Sequence[Image.Image], path: Path) -> None:
+def write_contact_sheet(fills: Sequence[Image.Image | DeepPicture], path: Path) -> None:
     """Write the fills, each at most 512 pixels long, in up to four columns; the first is top left.
 
     Raises:
@@ -36,7 +37,9 @@ def write_contact_sheet(fills: Sequence[Image.Image], path: Path) -> None:
         sheet.save(file, "JPEG", quality=90)
 
 
-def _small(fill: Image.Image) -> Image.Image:
+def _small(fill: Image.Image | DeepPicture) -> Image.Image:
+    if isinstance(fill, DeepPicture):
+        fill = fill.preview()
     if fill.mode.startswith("I"):  # 16 bit
         fill = fill.convert("I").point(lambda level: level / 256).convert("L")
     small = fill.convert("RGB")

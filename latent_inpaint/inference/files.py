@@ -1,8 +1,9 @@
 """Picture files: read upright with all that the output can hold, written as losslessly as the format can.
 
 The rules: pictures are made upright and plain, see `latent_inpaint.pictures.plain`. ICC profile, EXIF and
-alpha are kept. 16-bit colour is read as 8-bit, as Pillow does, with a warning. Of several frames the first
-is used. PNG, WebP, TIFF and BMP are written lossless, JPEG at quality 95 without chroma subsampling.
+alpha are kept. 16-bit colour of PNG and TIFF stays so where OpenCV is there, else it is read as 8-bit, with
+a warning. Of several frames the first is used. PNG, WebP, TIFF and BMP are written lossless, JPEG at
+quality 95 without chroma subsampling.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, BinaryIO
 from PIL import Image
 
 from latent_inpaint.files import replacing
+from latent_inpaint.pictures.deep import DeepPicture, encode_deep, is_deep, read_deep
 from latent_inpaint.pictures.opening import decoded, name_of
 from latent_inpaint.pictures.plain import PictureWarning, plain_mode
 
@@ -29,9 +31,9 @@ SAVE_OPTIONS: dict[str, dict[str, Any]] = {
 }
 LOSSY = (".jpg", ".jpeg")
 _MODES = {
-    "PNG": ("L", "LA", "RGB", "RGBA", "I;16"),
+    "PNG": ("L", "LA", "RGB", "RGBA", "I;16", "RGB;16", "RGBA;16"),
     "WEBP": ("RGB", "RGBA"),
-    "TIFF": ("L", "LA", "RGB", "RGBA", "I;16"),
+    "TIFF": ("L", "LA", "RGB", "RGBA", "I;16", "RGB;16", "RGBA;16"),
     "BMP": ("L", "RGB"),
     "JPEG": ("L", "RGB"),
 }
@@ -49,6 +51,22 @@ def read_picture(path: str | Path | BinaryIO) -> Image.Image:
     return plain_mode(decoded(path), name_of(path))
 
 
+def read_deep_picture(path: str | Path) -> Image.Image | DeepPicture:
+    """As `read_picture`, but 16-bit colour keeps its bits.
+
+    Raises:
+        FileNotFoundError: see `read_picture`.
+        ValueError: see `read_picture`.
+    """
+    if not is_deep(path):
+        return read_picture(path)
+    picture, reason = read_deep(path)
+    if isinstance(picture, DeepPicture):
+        return picture
+    warnings.warn(f"{path}: 16-bit colour is read as 8-bit: {reason}", PictureWarning, 2)
+    return plain_mode(picture, name_of(path))
+
+
 def read_mask(path: str | Path | BinaryIO) -> Image.Image:
     """The mask of a file, upright; `latent_inpaint.inference.mask.read_hole` makes a hole of it.
 
@@ -59,7 +77,7 @@ def read_mask(path: str | Path | BinaryIO) -> Image.Image:
     return decoded(path)
 
 
-def write_picture(image: Image.Image, path: str | Path) -> None:
+def write_picture(image: Image.Image | DeepPicture, path: str | Path) -> None:
     """Write `image` in the format of the path's ending, with its ICC profile and EXIF; in one step, never
     half.
 
@@ -76,9 +94,12 @@ def write_picture(image: Image.Image, path: str | Path) -> None:
         encode_picture(image, file, path.suffix)
 
 
-def encode_picture(image: Image.Image, file: Any, ending: str) -> None:
+def encode_picture(image: Image.Image | DeepPicture, file: Any, ending: str) -> None:
     """Write `image`, which the format can hold, into an open binary file; see `write_picture`."""
     options = SAVE_OPTIONS[ending.lower()]
+    if isinstance(image, DeepPicture):
+        encode_deep(image, file, options["format"])
+        return
     if options["format"] == "WEBP" and image.mode in ("L", "LA"):
         image = image.convert("RGB" if image.mode == "L" else "RGBA")
     extras = {key: image.info[key] for key in ("icc_profile", "exif") if image.info.get(key)} | _dpi(image)
@@ -95,7 +116,7 @@ def check_output(path: str | Path, mode: str, size: tuple[int, int]) -> None:
 
     Args:
         path: where it is to go.
-        mode: L, LA, RGB, RGBA or I;16.
+        mode: L, LA, RGB, RGBA, I;16, RGB;16 or RGBA;16.
         size: width and height in pixels.
 
     Raises:
@@ -120,7 +141,7 @@ def check_format(path: Path, mode: str, size: tuple[int, int]) -> None:
     form = SAVE_OPTIONS[path.suffix.lower()]["format"]
     grey_in_webp = form == "WEBP" and mode in ("L", "LA")
     if mode not in _MODES[form] and not grey_in_webp:
-        lacking = "16 bits" if mode == "I;16" else "alpha"
+        lacking = "16 bits" if "16" in mode else "alpha"
         raise ValueError(f"{path}: {form} cannot hold {lacking}; write .png or .tif")
     if max(size) > _LARGEST_SIDES.get(form, max(size)):
         raise ValueError(

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from PIL import Image
 
-from latent_inpaint.inference.files import read_mask, read_picture
+from latent_inpaint.inference.files import read_deep_picture, read_mask
 from latent_inpaint.inference.mask import read_hole
 from latent_inpaint.pictures import Pixels
+from latent_inpaint.pictures.deep import DeepPicture
 
 Sides = tuple[int, int, int, int]
+Picture = Image.Image | DeepPicture
+Kind = TypeVar("Kind", Image.Image, DeepPicture, Picture)
 
 
 def read_pair(
     image: Path, mask: Path | None, options: Mapping[str, Any]
-) -> tuple[Image.Image, Any, dict[str, Any]]:
+) -> tuple[Picture, Any, dict[str, Any]]:
     """A picture, its mask, and the options of `latent_inpaint.inpaint` that are left.
 
     Args:
@@ -32,7 +35,7 @@ def read_pair(
     """
     left = dict(options)
     from_alpha, sides = left.pop("mask_from_alpha", False), left.pop("expand", None)
-    picture = read_picture(image)
+    picture = read_deep_picture(image)
     if from_alpha:
         hole: Any = alpha_hole(picture)
         picture = without_alpha(picture)
@@ -45,26 +48,30 @@ def read_pair(
     return picture, hole, left
 
 
-def alpha_hole(picture: Image.Image) -> Pixels:
+def alpha_hole(picture: Picture) -> Pixels:
     """Where a picture is more transparent than not, bool `[H, W]`; a ValueError if it has no alpha channel.
 
     Example:
         >>> alpha_hole(Image.new("RGBA", (2, 1), (9, 9, 9, 0))).tolist()
         [[True, True]]
     """
-    if "A" not in picture.getbands():
+    if "A" not in picture.mode:
         raise ValueError(f"mask_from_alpha: the picture has no alpha channel, its mode is {picture.mode}")
+    if isinstance(picture, DeepPicture):
+        return picture.pixels[..., 3] < 32768
     return np.asarray(picture.getchannel("A")) < 128
 
 
-def without_alpha(picture: Image.Image) -> Image.Image:
+def without_alpha(picture: Kind) -> Kind:
     """The picture's colours, with its EXIF and profile."""
+    if isinstance(picture, DeepPicture):
+        return DeepPicture(picture.pixels[..., :3], picture.info)
     opaque = picture.convert("L" if picture.mode == "LA" else "RGB")
     opaque.info = {key: value for key, value in picture.info.items() if key != "transparency"}
     return opaque
 
 
-def expanded(picture: Image.Image, sides: Sides) -> Image.Image:
+def expanded(picture: Kind, sides: Sides) -> Kind:
     """A picture with room on its left, top, right and bottom, in pixels; opaque where it has alpha.
 
     Example:
@@ -72,6 +79,11 @@ def expanded(picture: Image.Image, sides: Sides) -> Image.Image:
         (7, 8)
     """
     left, top, right, bottom = sides
+    if isinstance(picture, DeepPicture):
+        grown = np.pad(picture.pixels, ((top, bottom), (left, right), (0, 0)))
+        alpha = grown[..., 3:]
+        alpha[expanded_hole(None, picture.size, sides)] = 65535
+        return DeepPicture(grown, picture.info)
     size = (picture.width + left + right, picture.height + top + bottom)
     grey = 0 if len(picture.getbands()) == 1 else tuple(255 * (band == "A") for band in picture.getbands())
     larger = Image.new(picture.mode, size, grey)

@@ -119,9 +119,11 @@ def _or_shifted(hole: Pixels, step: int, axis: int) -> Pixels:
 
 
 def _painted_on_copy(mask: Any, picture: Pixels) -> Pixels | None:
-    """The paint, where both are of 8 bits and the mask is a picture of Pillow's or numpy's."""
+    """The paint, where the mask is of 8 bits and is a picture of Pillow's or numpy's."""
     if isinstance(mask, Image.Image):
         mask = np.asarray(upright(mask).convert("RGB"))
+    if picture.dtype == np.uint16:
+        picture = (picture >> 8).astype(np.uint8)
     if not isinstance(mask, np.ndarray) or {mask.dtype, picture.dtype} != {np.dtype(np.uint8)}:
         return None
     colours = picture[..., :3] if picture.shape[2] >= 3 else picture[..., :1].repeat(3, axis=2)

@@ -68,8 +68,12 @@ def open_picture(source: str | PathLike | BinaryIO, formats: tuple[str, ...] = F
     return image
 
 
-def decoded(path: str | PathLike | BinaryIO) -> Image.Image:
+def decoded(path: str | PathLike | BinaryIO, tell_depth: bool = True) -> Image.Image:
     """The picture of a file, see `open_picture`, decoded and upright; warns of what Pillow changes.
+
+    Args:
+        path: see `open_picture`.
+        tell_depth: of 16-bit colour, too.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -79,7 +83,7 @@ def decoded(path: str | PathLike | BinaryIO) -> Image.Image:
     with open_picture(path) as image:
         with _named_if_damaged(name):
             n_frames = getattr(image, "n_frames", 1)
-        notes = [*tiff_notes(image, name), *depth_notes(image)]
+        notes = [*tiff_notes(image, name), *(depth_notes(image) if tell_depth else ())]
         is_grey = raw_modes(image) == ["LA;16B"]  # Pillow makes RGBA of it
         is_inverted = is_white_zero(image)
         with _named_if_damaged(name):
