@@ -109,6 +109,12 @@ def add_serve(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--keep", type=int, default=1, metavar="N", help="networks in memory at one time (1)"
     )
+    command.add_argument(
+        "--segment",
+        nargs=2,
+        metavar=("ENCODER", "DECODER"),
+        help="ONNX files of the kind of Segment Anything, or names of a registry: objects by a click",
+    )
     limits = command.add_argument_group("limits")
     limits.add_argument("--queue", type=int, default=8, metavar="N", help="jobs that wait (8); then 429")
     limits.add_argument("--workers", type=int, default=1, metavar="N", help="jobs that run at one time (1)")

@@ -7,6 +7,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
+from latent_inpaint import registry
 from latent_inpaint.commands.inputs import check_inputs
 
 
@@ -31,6 +32,12 @@ def run(options: Namespace) -> None:
     from latent_inpaint.inference.catalogue import catalogue
     from latent_inpaint.inference.pipeline import load
 
+    segmenter = None
+    if options.segment is not None:
+        from latent_inpaint.inference.segmenting import Segmenter
+
+        segmenter = Segmenter(*(_file_of(source) for source in options.segment))
+
     def load_one(source: Any) -> Any:
         return load(source, options.device, options.precision)
 
@@ -50,7 +57,14 @@ def run(options: Namespace) -> None:
         options.allow_host or (),
         limits,
         options.keep,
+        segmenter,
     )
+
+
+def _file_of(source: str) -> Path:
+    """A file, or that of a name of the registry."""
+    path = Path(source).expanduser()
+    return path if path.is_file() or source not in registry.entries() else registry.entry(source).get()
 
 
 def _name(source: str) -> str:

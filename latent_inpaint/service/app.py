@@ -16,21 +16,24 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
 from latent_inpaint import __version__
+from latent_inpaint.inference.segmenting import Segmenter
 from latent_inpaint.service import documentation, iopaint, work
 from latent_inpaint.service.core import Service, headers_of, load_network, result_of, with_options
 from latent_inpaint.service.jobs import ENDED, Job, warnings_to_jobs
 from latent_inpaint.service.limits import Limits, Refused
 from latent_inpaint.service.metrics import Metrics
-from latent_inpaint.service.requests import checked, read_body
+from latent_inpaint.service.requests import checked, json_of, read_body
 from latent_inpaint.service.shelf import Shelf
 
 PAGE = files("latent_inpaint.service") / "page"
 _PAGE_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
 
-def build(shelf: Shelf, limits: Limits, metrics: Metrics) -> tuple[FastAPI, Service]:
+def build(
+    shelf: Shelf, limits: Limits, metrics: Metrics, segmenter: Segmenter | None = None
+) -> tuple[FastAPI, Service]:
     """The application, without its guard, and the service behind it."""
-    service = Service(shelf, limits, metrics)
+    service = Service(shelf, limits, metrics, segmenter)
 
     @asynccontextmanager
     async def lifespan(application: FastAPI) -> AsyncIterator[None]:
@@ -72,6 +75,9 @@ def _add_inpaint(application: FastAPI, service: Service) -> None:
         run = partial(work.read_any_mask, content, options, service.limits)
         return await service.small(request, run, len(content))
 
+    if service.segmenter is not None:
+        _add_segment(application, service, service.segmenter)
+
     @application.post("/v1/apply", openapi_extra=documentation.APPLY, response_class=Response)
     async def apply(request: Request) -> Response:
         """A picture with a patch pasted where that is opaque, or none; the rest, EXIF and ICC stay."""
@@ -80,6 +86,19 @@ def _add_inpaint(application: FastAPI, service: Service) -> None:
         place = checked(documentation.Place, body)
         run = partial(work.apply_patch, image, patch, place.left, place.top, place.format, service.limits)
         return await service.small(request, run, len(image) + len(patch or b""))
+
+
+def _add_segment(application: FastAPI, service: Service, segmenter: Segmenter) -> None:
+    @application.post("/v1/segment", openapi_extra=documentation.SEGMENT, response_class=Response)
+    async def segment(request: Request) -> Response:
+        """The object under points of a picture as a PNG of black and white, white the object."""
+        body = await read_body(request, service.limits, ("image",))
+        image = body.pop("image", None) or b""
+        if isinstance(body.get("points"), str):  # a field of a form
+            body["points"] = json_of(body["points"], "points")
+        asked = checked(work.Points, body)
+        run = partial(work.object_mask, image, asked, segmenter, service.limits)
+        return await service.small(request, run, len(image))
 
 
 def _add_jobs(application: FastAPI, service: Service) -> None:
@@ -145,6 +164,7 @@ def _add_rest(application: FastAPI, service: Service) -> None:
         return {
             "status": "ok",
             "version": __version__,
+            "segment": service.segmenter is not None,
             "queued": jobs.count("queued"),
             "running": jobs.count("running"),
         }

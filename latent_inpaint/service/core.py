@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from latent_inpaint.inference.segmenting import Segmenter
 from latent_inpaint.service import work
 from latent_inpaint.service.jobs import ENDED, Job, Jobs
 from latent_inpaint.service.limits import Limits, Refused
@@ -29,10 +30,13 @@ class Service:
         shelf: the networks.
         limits: of requests and jobs.
         metrics: where they are counted.
+        segmenter: finds the object under a point; None where the service has none.
     """
 
-    def __init__(self, shelf: Shelf, limits: Limits, metrics: Metrics) -> None:
-        self.shelf, self.limits, self.metrics = shelf, limits, metrics
+    def __init__(
+        self, shelf: Shelf, limits: Limits, metrics: Metrics, segmenter: Segmenter | None = None
+    ) -> None:
+        self.shelf, self.limits, self.metrics, self.segmenter = shelf, limits, metrics, segmenter
         self.jobs = Jobs(limits, metrics)
 
     async def start(self, request: Request) -> Job:

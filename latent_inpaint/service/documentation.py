@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from latent_inpaint.service.work import Format, MaskOptions, Options
+from latent_inpaint.service.work import Format, MaskOptions, Options, Points
 
 
 class Place(BaseModel):
@@ -42,6 +42,7 @@ _IMAGE = "PNG, JPEG, WebP, TIFF, BMP or GIF; in JSON as base64 or as a data URL"
 _MASK = "white is the hole; masks of other kinds are understood or refused"
 INPAINT = _body({"image": _IMAGE, "mask": _MASK}, Options)
 MASK = _body({"mask": _MASK}, MaskOptions)
+SEGMENT = _body({"image": _IMAGE}, Points)
 APPLY = _body({"image": _IMAGE, "patch": "RGBA; what is not transparent is pasted"}, Place)
 
 

@@ -93,12 +93,13 @@ async def _read_form(request: Request, limits: Limits, files: tuple[str, ...]) -
     await form.close()
     options = fields.pop("options", None)
     if options is not None:
-        fields["options"] = _json_field(options)
+        fields["options"] = json_of(options, "options")
     return fields
 
 
-def _json_field(text: str) -> Any:
+def json_of(text: str, name: str) -> Any:
+    """The value of a field of JSON; `Refused` if it is none."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        raise Refused(422, "options: no JSON") from None
+        raise Refused(422, f"{name}: no JSON") from None

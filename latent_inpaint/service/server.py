@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from latent_inpaint.extras import how_to_install
+from latent_inpaint.inference.segmenting import Segmenter
 from latent_inpaint.service.limits import Limits
 
 HOST, PORT = "127.0.0.1", 7860
@@ -26,6 +27,7 @@ def serve(
     allow_hosts: Collection[str] = (),
     limits: Limits | None = None,
     keep: int = 1,
+    segmenter: Segmenter | None = None,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C; what runs then may end, for 30 seconds.
 
@@ -38,6 +40,7 @@ def serve(
         allow_hosts: further names under which it may be asked for, such as a proxy's.
         limits: None are the defaults.
         keep: networks in memory at one time.
+        segmenter: finds the object under a point, where there is one.
 
     Raises:
         ImportError: the extra `serve` is missing.
@@ -54,7 +57,7 @@ def serve(
     from latent_inpaint.service.shelf import Shelf
 
     limits, metrics = limits or Limits(), Metrics()
-    application, service = build(Shelf(sources, load, keep, check_current), limits, metrics)
+    application, service = build(Shelf(sources, load, keep, check_current), limits, metrics, segmenter)
     is_open = token is not None and not is_loopback(host) and not allow_hosts
     hosts = None if is_open else {host, "localhost", "127.0.0.1", *allow_hosts}
     guard = Guard(application, metrics, limits, hosts, token)

@@ -17,8 +17,10 @@ from latent_inpaint.inference.holes import alpha_hole, without_alpha
 from latent_inpaint.inference.mask import grow, read_hole
 from latent_inpaint.inference.pipeline import Pipeline
 from latent_inpaint.inference.progress import Progress
+from latent_inpaint.inference.segmenting import Point, Segmenter
 from latent_inpaint.models.inpainter import keeps_within
 from latent_inpaint.pictures.opening import open_picture
+from latent_inpaint.pictures.plain import PictureWarning
 from latent_inpaint.service.limits import Limits, Refused
 
 _ENDINGS = {"PNG": "png", "JPEG": "jpg", "WEBP": "webp", "TIFF": "tif", "BMP": "bmp"}
@@ -51,6 +53,7 @@ class Options(MaskOptions):
     model: str | None = Field(None, description="name of a network; see /v1/models")
     samples: int = Field(1, ge=1, le=64, description="fills, of a network that draws")
     seed: int = Field(0, ge=-1, le=2**53, description="of a network that draws; -1 is any")
+    choose: Literal["best"] | None = Field(None, description="of the samples the least seam alone")
     steps: int | None = Field(None, ge=1, le=1000, description="network calls of a sampler")
     resize_mask: bool = Field(False, description="scale a mask of another size")
     whole: bool = Field(False, description="look at the whole picture, not at crops around holes")
@@ -60,6 +63,14 @@ class Options(MaskOptions):
     refine: bool | None = Field(None, description="optimise large holes at growing scales (slow)")
     format: Format = Field(
         "same", description="of the result; same: as the picture's, if that can be written"
+    )
+
+
+class Points(_Strict):
+    """Where an object is."""
+
+    points: list[tuple[float, float, bool]] = Field(
+        min_length=1, max_length=64, description="[x, y, whether the object is there], from the upper left"
     )
 
 
@@ -136,10 +147,11 @@ def inpaint(
         refine=options.refine,
         memory_budget=limits.memory_budget if keeps_within(pipeline.model) else None,
         progress=progress,
+        choose=options.choose,
     )
     progress("writing", 0, 1)
     ending = fitting(ending, picture, options.format)
-    files = [encode(result, ending) for result in (results if options.samples > 1 else [results])]
+    files = [encode(result, ending) for result in (results if isinstance(results, list) else [results])]
     return Encoded(files, TYPES[ending], seed)
 
 
@@ -152,6 +164,16 @@ def read_any_mask(content: bytes, options: MaskOptions, limits: Limits) -> Encod
     size = (mask.height, mask.width) if isinstance(mask, Image.Image) else mask.shape
     hole = read_hole(mask, size, options.threshold, options.invert_mask, dilate=options.dilate)
     return Encoded([encode(Image.fromarray(np.uint8(255) * hole), "png")], TYPES["png"])
+
+
+def object_mask(image: bytes, asked: Points, segmenter: Segmenter, limits: Limits) -> Encoded:
+    """The object under points of a picture as a PNG of black and white, white the object."""
+    check_picture(image, "picture", limits)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PictureWarning)  # of depth and profiles, which matter to results only
+        picture = np.asarray(read_picture(opened(image, "picture")).convert("RGB"))
+    found = segmenter.object_at(picture, [Point(*point) for point in asked.points])
+    return Encoded([encode(Image.fromarray(np.uint8(255) * found), "png")], TYPES["png"])
 
 
 def apply_patch(

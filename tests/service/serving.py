@@ -18,7 +18,7 @@ def decoded(content):
 
 
 @contextmanager
-def serving(model, token=None, hosts=("testserver",), **limits):
+def serving(model, token=None, hosts=("testserver",), segmenter=None, **limits):
     """A client of the service in this process, behind its guard; `.service` is what is behind."""
     from fastapi.testclient import TestClient
 
@@ -31,7 +31,7 @@ def serving(model, token=None, hosts=("testserver",), **limits):
 
     limits, metrics = Limits(**limits), Metrics()
     shelf = Shelf({"box": model, "other": model}, lambda source: source, 1, check_current)
-    application, service = build(shelf, limits, metrics)
+    application, service = build(shelf, limits, metrics, segmenter)
     with TestClient(Guard(application, metrics, limits, hosts, token)) as client:
         client.service = service
         yield client

@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image, ImageCms
 from served import SOURCE, served
+from tiny_segmenter import save_decoder, save_encoder
 
 from latent_inpaint.inference.loading import BOX
 from latent_inpaint.models import Decoder, Encoder, FlowRefiner, LatentInpainter, UNetDenoiser, Unguided
@@ -32,7 +33,8 @@ def server(tmp_path_factory):
     draws = tmp_path_factory.mktemp("model") / "draws"
     save_model(sampler(), draws)
     models = [f"--model={path}" for path in (BOX, lama, draws)]
-    with served(tmp_path_factory.mktemp("server"), *models) as running:
+    segmenter = ["--segment", str(save_encoder(draws / "e.onnx", 256)), str(save_decoder(draws / "d.onnx"))]
+    with served(tmp_path_factory.mktemp("server"), *models, *segmenter) as running:
         yield running
 
 
@@ -194,6 +196,38 @@ def test_every_tool_undo_redo_clear_and_invert(page, photo):
         page.click("#undo")
     assert page.locator("#view").is_visible()
     assert page.evaluate("document.body.dataset.state") == "open"  # the picture itself is never undone
+
+
+def test_a_click_paints_the_object(page, tmp_path):
+    pixels = np.full((240, 320, 3), 100, np.uint8)
+    pixels[80:160, 100:220] = (210, 30, 30)
+    Image.fromarray(pixels).save(tmp_path / "scene.png")
+    open_photo(page, tmp_path / "scene.png")
+    page.click("#object")
+    box = page.locator("#view").bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    says(page, "The object is painted")
+    keep(page, "object")
+    hole = np.asarray(downloaded(page, "#mask-save")[1].convert("L")) > 127
+    expected = pixels[..., 0] == 210
+    assert (hole & expected).sum() / (hole | expected).sum() > 0.95
+    page.click("#undo")
+    page.locator("#view").focus()
+    for key in ("b", "o", "p"):  # by keys: the object in the middle
+        page.keyboard.press(key)
+    says(page, "The object is painted")
+    assert abs(painted(page) - expected.mean()) < 0.02
+
+
+def test_without_a_segmenter_there_is_no_such_tool(chromium, tmp_path):
+    with served(tmp_path, "--model=telea") as running:
+        opened = chromium.new_page()
+        opened.goto(running.address)
+        opened.wait_for_function("() => document.querySelector('#model').options.length == 1")
+        opened.keyboard.press("o")
+        assert opened.locator("#object").is_hidden()
+        assert opened.locator("[data-tool=brush]").get_attribute("aria-pressed") == "true"
+        opened.close()
 
 
 def test_wheel_space_and_pinch_move_the_picture_and_paint_nothing(page, photo):

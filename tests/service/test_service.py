@@ -78,6 +78,9 @@ def test_format_exif_and_profile_stay(client, picture, hole, form):
 def test_several_samples_of_a_network_that_draws(picture, hole):
     with serving(pipeline(Noise())) as client:
         first = post(client, picture, hole, samples="2", seed="5").json()
+        chosen = decoded(post(client, picture, hole, samples="2", seed="5", choose="best").content)
+        fills = [decoded(base64.b64decode(one.partition(",")[2])) for one in first["images"]]
+        assert any(np.array_equal(chosen, fill) for fill in fills)
         again = post(client, picture, hole, samples="2", seed="5").json()
         assert len(set(first["images"])) == 2 and first["images"] == again["images"]
         seed = post(client, picture, hole, seed="-1").headers["x-seed"]

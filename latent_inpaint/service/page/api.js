@@ -40,6 +40,8 @@ function form(values) {
 
 export const models = async () => (await (await call("/v1/models")).json()).models;
 export const readMask = async (mask) => (await call("/v1/mask", { method: "POST", body: form({ mask }) })).blob();
+export const health = async () => (await call("/v1/health")).json();
+export const objectAt = async (image, points) => (await call("/v1/segment", { method: "POST", body: form({ image, points: JSON.stringify(points) }) })).blob();
 export const apply = async (values) => call("/v1/apply", { method: "POST", body: form(values) });
 
 // Fills a hole; onProgress gets the job's state. Aborting the signal cancels the job.

@@ -4,7 +4,7 @@ const $ = (id) => document.getElementById(id);
 // actions: {setTool, resizeBrush, hold, paint(points)}
 export function listen(view, actions) {
   const keys = { b: () => actions.setTool("brush"), e: () => actions.setTool("eraser"), r: () => actions.setTool("rectangle"),
-    l: () => actions.setTool("lasso"), h: () => actions.setTool("pan"), "[": () => actions.resizeBrush(1 / 1.15),
+    l: () => actions.setTool("lasso"), h: () => actions.setTool("pan"), o: () => press({ preventDefault() {} }, "object"), "[": () => actions.resizeBrush(1 / 1.15),
     "]": () => actions.resizeBrush(1.15), "+": () => view.zoomAt(1.25), "=": () => view.zoomAt(1.25),
     "-": () => view.zoomAt(0.8), 0: () => view.fit() };
   const press = (e, id) => { if (!$(id).disabled && !$(id).hidden) { e.preventDefault(); $(id).click(); } };

@@ -9,7 +9,11 @@ const $ = (id) => document.getElementById(id);
 const state = { tool: "brush", picture: null, mask: null, running: null, isKept: true };
 const view = new View($("view"), {
   tool: () => ({ tool: state.tool, size: Number($("size").value) }),
-  onStroke: (stroke) => { if (!state.running) { state.mask.add(stroke); update(); } },
+  onStroke: (stroke) => {
+    if (state.running) return;
+    if (stroke.tool === "object") act(() => selectObject(stroke.points[0]));
+    else { state.mask.add(stroke); update(); }
+  },
   onSize: resizeBrush,
 });
 const MARGIN = 256; // pixels around the hole that are sent at least: more than the networks look at
@@ -190,6 +194,23 @@ async function loadMask(file) {
   say("The mask is added to what is painted.");
 }
 
+// Paints the object under a point of the picture; the service sees the picture reduced to what such networks look at.
+async function selectObject([x, y]) {
+  const { picture, mask } = state, { width, height } = picture, scale = Math.min(1, 1024 / Math.max(width, height));
+  if (x < 0 || y < 0 || x > width || y > height) return;
+  const small = new OffscreenCanvas(Math.max(1, Math.round(width * scale)), Math.max(1, Math.round(height * scale)));
+  const c = small.getContext("2d");
+  c.imageSmoothingQuality = "high";
+  c.drawImage(picture.crop([0, 0, width, height]), 0, 0, small.width, small.height);
+  say("Looking for the object…");
+  const found = await api.objectAt(await small.convertToBlob({ type: "image/png" }), [[x * small.width / width, y * small.height / height, true]]);
+  if (state.mask !== mask) return; // meanwhile another picture was opened, or this one repaired
+  const paint = { tool: "picture", picture: await paintOf(found) };
+  mask.add(paint);
+  if (!mask.bounds()) { mask.strokes.pop(); throw new Error("There is no object at this place."); }
+  say("The object is painted. Click on more, or press Repair.");
+}
+
 async function saveMask() {
   const { width, height } = state.picture;
   save(await state.mask.blob([0, 0, width, height]), `${(state.picture.file.name || "picture").replace(/\.[^.]*$/, "")}_mask.png`);
@@ -266,6 +287,7 @@ window.addEventListener("beforeunload", (e) => { if (!state.isKept) e.preventDef
 
 function paint(points) {
   if (!state.picture || state.running) return;
+  if (state.tool === "object") { act(() => selectObject(points[0])); return; }
   const tool = state.tool === "eraser" ? "eraser" : "brush";
   state.mask.add({ tool, size: Number($("size").value), points });
   update();
@@ -273,3 +295,4 @@ function paint(points) {
 
 listenToKeys(view, { setTool, resizeBrush, hold, paint });
 act(loadModels);
+api.health().then(({ segment }) => { $("object").hidden = !segment; }, () => {});
