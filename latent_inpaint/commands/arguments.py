@@ -76,6 +76,7 @@ def add_export(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--output", type=_path, required=True, help=".ts TorchScript, .onnx ONNX, .pt2 torch.export"
     )
+    command.add_argument("--half", action="store_true", help=".onnx: weights in float16, half the size")
 
 
 def add_benchmark(command: argparse.ArgumentParser) -> None:

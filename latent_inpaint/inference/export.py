@@ -2,17 +2,18 @@
 
 What is exported takes `image` `[B, 3, H, W]` in [0, 1] and `mask` `[B, 1, H, W]` in {0, 1} and gives the
 repaired picture, known pixels included. Its Fourier units compute by matrix products. Height and width are
-free multiples of the network's down factor (8), from two of them up; the batch is free in TorchScript and 1
-otherwise.
+free multiples of the network's down factor (8), from two of them up; so is the batch.
 """
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -26,7 +27,8 @@ from latent_inpaint.models.inpainter import LatentModel, composite, draws
 FORMATS = {".ts": "torchscript", ".onnx": "onnx", ".pt2": "torch.export"}
 CHECKED_SIZES = ((64, 64), (48, 80), (136, 72))
 TOLERANCE = 1e-3
-_LARGEST_SIDE = 8192
+_LARGEST_SIDE, _LARGEST_BATCH = 8192, 4096
+_SMALLEST_HALVED = 16
 _Program = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -48,7 +50,10 @@ class Repair(nn.Module):
 
 
 def export_model(
-    network: nn.Module, path: str | Path, sizes: Sequence[tuple[int, int]] = CHECKED_SIZES
+    network: nn.Module,
+    path: str | Path,
+    sizes: Sequence[tuple[int, int]] = CHECKED_SIZES,
+    half: bool = False,
 ) -> float:
     """Write `network` to `path` and return the largest difference of the file's output to the network's.
 
@@ -56,10 +61,12 @@ def export_model(
         network: what to export: an inpainter that does not draw.
         path: `.ts` is TorchScript, `.onnx` ONNX (extra `export`), `.pt2` a `torch.export` program.
         sizes: heights and widths at which the file is checked, multiples of the down factor.
+        half: ONNX: weights are kept as float16, in half of the bytes; the arithmetic stays float32.
 
     Raises:
-        ValueError: another ending, a network that draws, or an output that differs by more than `TOLERANCE`;
-            nothing is then written.
+        ValueError: another ending, a network that draws, half of another format, or an output that differs
+            from the network's (the one with rounded weights for half) by more than `TOLERANCE`; nothing is
+            then written.
         OSError: the folder is missing or cannot be written.
         ImportError: a library for ONNX is missing.
     """
@@ -68,30 +75,39 @@ def export_model(
         raise ValueError(f"{path}: the ending must be one of {', '.join(FORMATS)}, got {path.suffix!r}")
     if draws(network):
         raise ValueError(f"network: {type(network).__name__} draws; only functions can be exported")
+    if half and path.suffix != ".onnx":
+        raise ValueError(f"{path}: half is for .onnx")
     check_folder(path.parent)
+    same = copy.deepcopy(network).half().float() if half else network
     factor = int(getattr(network, "down_factor", 1))
     write = {".ts": _write_torchscript, ".onnx": _write_onnx, ".pt2": _write_program}[path.suffix]
     with replacing(path) as file:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")  # deprecations of the exporters themselves
-            write(Repair(network), Path(file.name), factor)
-            difference = largest_difference(network, open_exported(file.name), sizes)
+            write(Repair(same), Path(file.name), factor)
+            if path.suffix == ".onnx":
+                _shrink(Path(file.name), half)
+            program = open_exported(file.name)
+            difference = largest_difference(same, program, sizes)
         if not difference <= TOLERANCE:
             raise ValueError(f"{path}: differs from the network by {difference:.2g}, more than {TOLERANCE}")
-    return difference
+    return largest_difference(network, program, sizes) if half else difference
 
 
 @torch.no_grad()
 def largest_difference(network: nn.Module, program: _Program, sizes: Sequence[tuple[int, int]]) -> float:
-    """Largest difference between a program and the network's composite, on seeded noise of each size."""
+    """Largest difference between a program and the network's composite, on two pictures of noise of each
+    size, alone and together."""
     generator = torch.Generator().manual_seed(0)
     device = device_of(network)
     largest = 0.0
     for height, width in sizes:
-        image = torch.rand(1, 3, height, width, generator=generator)
-        mask = (torch.rand(1, 1, height, width, generator=generator) > 0.7).float()
+        image = torch.rand(2, 3, height, width, generator=generator)
+        mask = (torch.rand(2, 1, height, width, generator=generator) > 0.7).float()
         expected = composite(image, mask, network(image.to(device), mask.to(device)).cpu())
-        largest = max(largest, float((program(image, mask) - expected).abs().max()))
+        for part in (slice(0, 1), slice(0, 2)):
+            found = program(image[part], mask[part])
+            largest = max(largest, float((found - expected[part]).abs().max()))
     return largest
 
 
@@ -114,13 +130,14 @@ def open_exported(path: str | Path) -> _Program:
 
 def _example(down_factor: int) -> tuple[Tensor, Tensor]:
     height, width = 8 * down_factor, 12 * down_factor
-    return torch.rand(1, 3, height, width), torch.zeros(1, 1, height, width)
+    return torch.rand(2, 3, height, width), torch.zeros(2, 1, height, width)
 
 
 def _dynamic_sizes(down_factor: int) -> dict[str, dict[int, Any]]:
     largest = _LARGEST_SIDE // down_factor
     height, width = (down_factor * torch.export.Dim(name, min=2, max=largest) for name in ("rows", "columns"))
-    return {name: {2: height, 3: width} for name in ("image", "mask")}
+    batch = torch.export.Dim("batch", min=1, max=_LARGEST_BATCH)
+    return {name: {0: batch, 2: height, 3: width} for name in ("image", "mask")}
 
 
 def _write_torchscript(repair: Repair, path: Path, down_factor: int) -> None:
@@ -146,6 +163,27 @@ def _write_onnx(repair: Repair, path: Path, down_factor: int) -> None:
     )
     assert program is not None
     program.save(str(path), external_data=False)
+
+
+def _shrink(path: Path, half: bool) -> None:
+    """Take the exporter's notes out of an ONNX file; with `half` keep weights as float16, then cast."""
+    import onnx
+
+    model = onnx.load(str(path))
+    graph, casts = model.graph, []
+    for noted in (graph, *graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
+        del noted.metadata_props[:]
+        noted.doc_string = ""
+    for weight in graph.initializer if half else ():
+        values = onnx.numpy_helper.to_array(weight)
+        if values.dtype == np.float32 and values.size >= _SMALLEST_HALVED:
+            name = weight.name
+            weight.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), f"{name}_half"))
+            casts.append(onnx.helper.make_node("Cast", [f"{name}_half"], [name], to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    onnx.save(model, str(path))
 
 
 def _open_onnx(path: Path) -> _Program:

@@ -48,6 +48,19 @@ def test_an_exported_file_gives_what_the_network_gives(tmp_path, network, ending
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
+def test_half_weights_halve_the_file_and_change_little(tmp_path, network):
+    pytest.importorskip("onnxruntime")
+    export_model(network, tmp_path / "model.onnx")
+    difference = export_model(network, tmp_path / "half.onnx", half=True)
+    weights = sum(p.numel() for p in network.parameters()) * 2
+    sizes = [(tmp_path / name).stat().st_size for name in ("model.onnx", "half.onnx")]
+    assert weights * 0.8 < sizes[0] - sizes[1] < weights * 1.1
+    assert 1e-6 < difference < 0.02
+    assert b"site-packages" not in (tmp_path / "model.onnx").read_bytes()  # the exporter's notes
+    with pytest.raises(ValueError, match=r"model\.ts: half is for \.onnx"):
+        export_model(network, tmp_path / "model.ts", half=True)
+
+
 def test_a_file_that_differs_is_not_kept(tmp_path, network, monkeypatch):
     monkeypatch.setattr("latent_inpaint.inference.export.TOLERANCE", -1.0)
     with pytest.raises(ValueError, match=r"model\.ts: differs from the network by"):
