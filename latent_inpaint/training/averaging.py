@@ -75,12 +75,13 @@ class WeightEMA(WeightAveraging):
             synchronised.apply(module.model)
         norms = [norm for norm in batch_norms(module.model) if norm.training]
         momenta = [norm.momentum for norm in norms]
+        drawn = [torch.Generator().manual_seed(0)] if getattr(module.model, "multiple", False) else []
         for index, batch in enumerate(self._calibration(trainer) if norms else ()):
             for norm in norms:
                 norm.momentum = 1 / (index + 1)  # a plain mean, which forgets what was there
             image, mask = batch.image.to(module.device), batch.mask.to(module.device)
             with trainer.precision_plugin.forward_context():
-                module.model(image, mask)
+                module.model(image, mask, *drawn)
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
         if synchronised is not None:

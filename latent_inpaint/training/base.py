@@ -37,7 +37,8 @@ class TrainingModule(pl.LightningModule):
         model: the network.
         losses: terms of the network's objective by name, each with its weight.
         trainable: dotted names of the parts of `model` that train, an empty name being all of it. The rest is
-            frozen: no gradient, and always in eval mode, so that buffers do not change either.
+            frozen: no gradient, and always in eval mode, so that buffers do not change either. What a part
+            keeps frozen trains only if it is named itself.
         optimizer: makes the network's optimizer from the trainable parameters.
         scheduler: makes the learning rate's schedule, advanced every step; None keeps the rate constant.
         gradient_clip: largest norm of each turn's gradient; None for no limit.
@@ -96,10 +97,14 @@ class TrainingModule(pl.LightningModule):
         self.model.requires_grad_(False)
         for name in self.trainable:
             self.model.get_submodule(name).requires_grad_(True)
-        for part in self.model.modules():  # what a part itself keeps as it is
+        for (
+            path,
+            part,
+        ) in self.model.named_modules():  # what a part keeps as it is, unless that is named itself
             for name in getattr(part, "frozen", ()):
-                for parameter in part.get_submodule(name).parameters():
-                    parameter.requires_grad_(False)
+                whole = f"{path}.{name}" if path else name
+                if not any(trained == whole or is_in(trained, whole) for trained in self.trainable):
+                    part.get_submodule(name).requires_grad_(False)
         self.train(self.training)
 
     def train(self, mode: bool = True) -> TrainingModule:

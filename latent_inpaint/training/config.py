@@ -61,9 +61,9 @@ def _share(steps: int, part: int, of: int) -> int:
     return max(1, round(steps * part / of))
 
 
-def _condition_channels(channels: int, down_factor: int) -> int:
+def _condition_channels(channels: int, down_factor: int, mean: bool = False) -> int:
     """What a denoiser sees beside the latent: see `models.refiners.conditioning.condition_channels`."""
-    return channels + 1 + down_factor**2
+    return (2 if mean else 1) * channels + 1 + down_factor**2
 
 
 def _dimension_shift(channels: int, size: int, down_factor: int) -> float:

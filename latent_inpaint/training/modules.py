@@ -13,6 +13,8 @@ from latent_inpaint.losses.base import LossTerm
 from latent_inpaint.metrics.image import batch_metrics
 from latent_inpaint.models import Autoencoder, LatentInpainter
 from latent_inpaint.models.autoencoders.block_transform import start_from_pictures, starts_from_pictures
+from latent_inpaint.models.guides.controlnet import known_error
+from latent_inpaint.models.refiners.generative import GenerativeRefiner
 from latent_inpaint.models.seeds import generator_for
 from latent_inpaint.training.base import TrainingModule
 from latent_inpaint.training.disturbances import LatentNoise
@@ -45,6 +47,9 @@ class InpaintingTraining(TrainingModule):
         """Log SSIM, PSNR and L1 in the hole on held-out pictures, and the terms; return the composites."""
         outputs = self._outputs(batch, batch_idx)
         _, terms = self.objective(outputs)
+        if isinstance(getattr(self.model, "refiner", None), GenerativeRefiner):
+            assert outputs.condition.hole is not None
+            terms["known_error"] = known_error(outputs.latent, outputs.target_latent, outputs.condition.hole)
         if self.model.multiple:  # drawn as the evaluation draws: by the picture's name
             drawn: Any = [generator_for(EVALUATION_SEED, name) for name in batch.name]
             filled = batch.filled(self.model(batch.image, batch.mask, drawn))

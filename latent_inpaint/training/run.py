@@ -32,7 +32,7 @@ from latent_inpaint.training.pretraining import (
     install_autoencoder,
     train_autoencoder,
 )
-from latent_inpaint.training.stages import Stage, hand_over, planned_stages, stage_to_resume
+from latent_inpaint.training.stages import Stage, copied, hand_over, planned_stages, stage_to_resume
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +80,7 @@ def check_stages(stages: Sequence[Stage], cfg: DictConfig) -> None:
     """
     for stage in stages:
         module = stage.build(instantiate(cfg.model.network))
+        copied(module.state_dict(), stage.copies)
         try:
             module.configure_optimizers()
         except TypeError as error:

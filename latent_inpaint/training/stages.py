@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ STAGE = "stage"
 STAGES = "stages"
 _OF_THE_AVERAGE = ("current_model_state", "averaging_state")
 _RECIPE = ("training", "losses", "adversaries")
+COPIES = "copies"
 
 
 @dataclass(frozen=True)
@@ -33,35 +34,40 @@ class Stage:
         first_step: number of steps before it.
         last_step: number of steps after it.
         build: makes the training module around a network.
+        copies: dotted name of a part that begins with the weights of another one → name of that.
     """
 
     name: str
     first_step: int
     last_step: int
     build: Callable[[nn.Module], TrainingModule]
+    copies: Mapping[str, str] = field(default_factory=dict)
 
 
 def planned_stages(cfg: DictConfig) -> list[Stage]:
     """The stages of the run that `cfg` describes, after the autoencoder's.
 
     Each node of `stages` has `max_steps`, and what differs there from the keys `training`, `losses` and
-    `adversaries`.
+    `adversaries`; all but the first may have `copies`.
 
     Raises:
         ValueError: there is no stage, one has no steps, or says what no stage can.
     """
     stages: list[Stage] = []
     for name, node in cfg.stages.items():
-        unknown = set(node) - {"max_steps", *_RECIPE}
+        unknown = set(node) - {"max_steps", COPIES, *_RECIPE}
         if unknown:
             raise ValueError(
-                f"stages.{name}: expected max_steps, {', '.join(_RECIPE)}; got {sorted(unknown)}"
+                f"stages.{name}: expected max_steps, {COPIES}, {', '.join(_RECIPE)}; got {sorted(unknown)}"
             )
+        if node.get(COPIES) and not stages:
+            raise ValueError(f"stages.{name}.{COPIES}: the first stage has no trained part to copy")
         first = stages[-1].last_step if stages else 0
         if not isinstance(node.get("max_steps"), int) or node.max_steps < 1:
             raise ValueError(f"stages.{name}.max_steps must be at least 1, got {node.get('max_steps')}")
         build = partial(build_module, _with(cfg, {key: node[key] for key in _RECIPE if key in node}))
-        stages.append(Stage(str(name), first, first + node.max_steps, build))
+        copies = dict(node.get(COPIES) or {})
+        stages.append(Stage(str(name), first, first + node.max_steps, build, copies))
     if not stages:
         raise ValueError("stages: a run needs at least one")
     return stages
@@ -121,8 +127,8 @@ def stage_to_resume(stages: Sequence[Stage], checkpoint: Path) -> Stage:
 def hand_over(path: Path, module: TrainingModule, stage: Stage) -> None:
     """Turn the checkpoint at a stage's end into one of the next stage's beginning, in its place.
 
-    The averaged weights go on, and an adversary of the same name; optimizers, schedules and the average
-    begin anew. So an interrupted run goes on there as anywhere else.
+    The averaged weights go on, some copied as the stage says, and an adversary of the same name; optimizers,
+    schedules and the average begin anew. So an interrupted run goes on there as anywhere else.
     """
     checkpoint = read_checkpoint(path)
     own = module.state_dict()
@@ -136,7 +142,7 @@ def hand_over(path: Path, module: TrainingModule, stage: Stage) -> None:
     AtomicCheckpointIO().save_checkpoint(
         {
             **checkpoint,
-            "state_dict": {**own, **fitting},
+            "state_dict": copied({**own, **fitting}, stage.copies),
             "optimizer_states": [],
             "lr_schedulers": [],
             "callbacks": kept,
@@ -144,6 +150,30 @@ def hand_over(path: Path, module: TrainingModule, stage: Stage) -> None:
         },
         path,
     )
+
+
+def copied(state: Mapping[str, Any], copies: Mapping[str, str]) -> dict[str, Any]:
+    """The state of a training module in which parts of the network have the weights of others.
+
+    Args:
+        state: tensors by name.
+        copies: dotted name of a part of `model` → name of the part that it copies.
+
+    Raises:
+        ValueError: a part that is not there, or two that differ.
+    """
+    result = dict(state)
+    for target, source in copies.items():
+        into, found = _shapes(state, target), _shapes(state, source)
+        if not into or into != found:
+            raise ValueError(f"copies: {target} cannot begin as {source}: they differ, or are not there")
+        result |= {f"model.{target}.{name}": state[f"model.{source}.{name}"] for name in found}
+    return result
+
+
+def _shapes(state: Mapping[str, Any], part: str) -> dict[str, Any]:
+    prefix = f"model.{part}."
+    return {name.removeprefix(prefix): w.shape for name, w in state.items() if name.startswith(prefix)}
 
 
 def _with(cfg: DictConfig, changes: dict[str, Any]) -> DictConfig:

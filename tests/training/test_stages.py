@@ -10,7 +10,7 @@ from latent_inpaint.models.storage import read_checkpoint
 from latent_inpaint.training.checkpoints import network_weights
 from latent_inpaint.training.dry_run import dry_run, training_modules
 from latent_inpaint.training.run import train
-from latent_inpaint.training.stages import planned_stages, stage_to_resume
+from latent_inpaint.training.stages import copied, hand_over, planned_stages, stage_to_resume
 
 DECODER = ["+stages=decoder", "stages.inpainting.max_steps=3", "stages.decoder.max_steps=3"]
 OFTEN = ["trainer.val_check_interval=2", "trainer.log_every_n_steps=1"]
@@ -150,3 +150,65 @@ def test_a_dry_run_counts_each_apart(compose):
     )
     assert "stage decoder" in dry_run(cfg)
     assert "stage" not in dry_run(compose("latent_control"))
+
+
+@pytest.fixture
+def handed(monkeypatch):
+    """The network's weights as the second stage began with them."""
+    found = {}
+
+    def remember(path, module, stage):
+        hand_over(path, module, stage)
+        found.update(network_weights(path))
+
+    monkeypatch.setattr("latent_inpaint.training.run.hand_over", remember)
+    return found
+
+
+def logged(folder):
+    """Column of metrics.csv → the steps at which it has values."""
+    with (folder / "metrics.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {key: [int(row["step"]) for row in rows if row.get(key)] for key in rows[0]}
+
+
+def part(weights, name):
+    return {key: w for key, w in weights.items() if key.startswith(f"{name}.") and w.is_floating_point()}
+
+
+def same(a, b, name, other=None):
+    one, two = part(a, name), part(b, other or name)
+    return all(torch.equal(w, two[(other or name) + key.removeprefix(name)]) for key, w in one.items())
+
+
+def test_a_controlnet_copies_its_trained_base_and_leaves_it(trained, handed):
+    weights, folder = trained("controlnet", "run", "trainer.max_steps=6", "data.size=64")
+    base, copy = "refiner.denoiser.base", "refiner.denoiser"
+    for name in ("encoder", "time"):
+        assert same(handed, handed, f"{copy}.{name}", f"{base}.{name}"), "the copy begins as the base"
+    assert handed["refiner.statistics.batches_seen"] == 3, "measured while the base trained"
+    assert same(weights, handed, base) and not same(weights, handed, f"{copy}.zero_convs")
+    shorter, _ = trained("controlnet", "other", "trainer.max_steps=2", "data.size=64")
+    assert not same(weights, shorter, base), "it trained"
+    assert set(logged(folder)["val/known_error"]) == {1, 3, 5}
+
+
+def test_the_mean_trains_first_and_then_stays(trained, handed):
+    weights, folder = trained("flow_residual", "run", "trainer.max_steps=6", "data.size=64")
+    assert same(weights, handed, "refiner.mean") and not same(weights, handed, "refiner.denoiser")
+    leave = "refiner.denoiser.decoder.leave.weight"
+    assert not handed[leave].any() and weights[leave].any(), "the flow waits for its stage"
+    steps = logged(folder)
+    assert max(steps["train/latent_l1"]) == 2 and min(steps["train/regression"]) == 3
+
+
+def test_copies_that_cannot_be(compose):
+    state = {"model.a.w": torch.ones(2), "model.b.w": torch.zeros(2), "model.c.w": torch.zeros(3)}
+    assert torch.equal(copied(state, {"b": "a"})["model.b.w"], torch.ones(2))
+    for copies in ({"c": "a"}, {"a": "nothing"}, {"nothing": "a"}):
+        with pytest.raises(ValueError, match="copies: .* cannot begin as"):
+            copied(state, copies)
+    with pytest.raises(ValueError, match="stages.inpainting.copies: the first stage has no"):
+        train(compose("latent", "+stages.inpainting.copies={refiner: guide}"))
+    with pytest.raises(ValueError, match="copies: refiner cannot begin as encoder"):
+        train(compose("latent", "+stages.more={max_steps: 1, copies: {refiner: encoder}}"))

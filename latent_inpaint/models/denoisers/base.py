@@ -157,3 +157,8 @@ def positions(height: int, width: int, channels: int, like: Tensor) -> Tensor:
     rows, columns = torch.broadcast_tensors(rows, columns)
     table = torch.cat([rows.sin(), rows.cos(), columns.sin(), columns.cos()], dim=2)
     return table.flatten(0, 1).to(like)
+
+
+def trains(part: nn.Module) -> bool:
+    """Whether a part of a network learns now: a stage of its own may train what is frozen otherwise."""
+    return any(parameter.requires_grad for parameter in part.parameters())

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from latent_inpaint.models.denoisers.base import Denoiser, zeroed
+from latent_inpaint.models.denoisers.base import Denoiser, trains, zeroed
 from latent_inpaint.models.denoisers.unet import UNetDenoiser
 from latent_inpaint.models.parts import part
 
@@ -17,10 +17,10 @@ from latent_inpaint.models.parts import part
 class ControlNetDenoiser(Denoiser):
     """A frozen unconditional U-Net, and a copy of its way down that sees the condition.
 
-    The condition enters the copy after its first convolution; what the copy finds is added to the frozen
-    skips and middle. All of that through zero convolutions: at first the output is the base's, bit for bit.
-    So the copy may ignore the condition for thousands of steps before it obeys: watch `known_error`, not the
-    loss.
+    The base may train first, in a stage that names it; the next one copies its weights. The condition enters
+    the copy after its first convolution; what the copy finds is added to the frozen skips and middle. All of
+    that through zero convolutions: at first the output is the base's, bit for bit. So the copy may ignore the
+    condition for thousands of steps before it obeys: watch `known_error`, not the loss.
 
     Args:
         base: trained, unconditional; frozen here.
@@ -52,11 +52,6 @@ class ControlNetDenoiser(Denoiser):
         self.zero_convs = nn.ModuleList(zeroed(nn.Conv2d(width, width, 1)) for width in [*widths, widths[-1]])
         base.requires_grad_(False).eval()
 
-    def start_from_base(self) -> None:
-        """Copy the base's weights again, once trained ones were loaded into it."""
-        self.time.load_state_dict(self.base.time.state_dict())
-        self.encoder.load_state_dict(self.base.encoder.state_dict())
-
     def train(self, mode: bool = True) -> ControlNetDenoiser:
         """The base stays in eval mode."""
         super().train(mode)
@@ -66,6 +61,8 @@ class ControlNetDenoiser(Denoiser):
     def forward(self, z: Tensor, t: Tensor, condition: Tensor | None = None) -> Tensor:
         """`[B, C, h, w]` of any size, see `Denoiser`."""
         self.check(z, t, condition)
+        if trains(self.base):  # its own stage, before the copy's
+            return self.base(z, t)
         with torch.no_grad():
             embedding = self.base.time(t)
             skips, middle = self.base.encoder(z, embedding)

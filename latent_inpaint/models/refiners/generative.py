@@ -10,9 +10,9 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from latent_inpaint.models.denoisers.base import Denoiser
+from latent_inpaint.models.denoisers.base import Denoiser, trains
 from latent_inpaint.models.latent_statistics import LatentStatistics
-from latent_inpaint.models.refiners.base import Condition, Refiner
+from latent_inpaint.models.refiners.base import Condition, Refined, Refiner
 from latent_inpaint.models.refiners.conditioning import check_settings, shown
 from latent_inpaint.models.refiners.denoised import Denoised
 from latent_inpaint.models.refiners.sampling import Guidance, Sampler, Task
@@ -75,8 +75,10 @@ class GenerativeRefiner(Refiner):
 
     def training_output(
         self, condition: Condition, target: Tensor | None = None, generator: torch.Generator | None = None
-    ) -> Denoised:
-        """The clean estimate at one random time a picture, and the denoiser's own regression there.
+    ) -> Refined:
+        """`Denoised`: the clean estimate at one random time a picture, the denoiser's own regression there.
+
+        While the refiner that gives the mean trains, what that gives.
 
         `time` is the one at which a flow has as much noise, so that σ/α is `t/(1 − t)` whatever the path.
 
@@ -90,10 +92,13 @@ class GenerativeRefiner(Refiner):
             raise ValueError(f"target: {type(self).__name__} learns from the true latent, got None")
         if generator is None:
             raise ValueError(f"generator: {type(self).__name__} draws times and noise, got None")
+        if self.mean is not None and trains(self.mean):  # its own stage, before the rest
+            return self.mean.training_output(condition, target, generator)
         base = self._base(condition)
         target = target if base is None else target - base
-        if self.training:
+        if self.statistics.training:
             self.statistics.update(target)
+        if self.condition_statistics.training:
             self.condition_statistics.update(target if base is None else target + base)
         clean = self.statistics.standardise(target)
         batch = len(clean)

@@ -57,12 +57,17 @@ def test_the_base_stays_bit_for_bit_and_everything_else_learns(inputs):
     assert not control.base.training
 
 
-def test_a_base_loaded_later_is_copied_again(inputs):
-    control = ControlNetDenoiser(UNetDenoiser(3, 0, widths=(8, 16), heads=2, embedding=16), 5)
-    control.base.load_state_dict(trained_base().state_dict())
-    control.start_from_base()
-    assert torch.equal(control.encoder.enter.weight, control.base.encoder.enter.weight)
-    assert torch.equal(control(*inputs), trained_base()(*inputs[:2]))
+def test_a_base_that_trains_is_alone(inputs):
+    control = ControlNetDenoiser(trained_base(), 5).train()
+    torch.nn.init.ones_(control.zero_convs[0].weight)  # the copy would be heard
+    control.requires_grad_(False).base.requires_grad_(True)
+    out = control(*inputs)
+    assert torch.equal(out, control.base(*inputs[:2]))
+    out.square().mean().backward()
+    learnt = {name for name, p in control.named_parameters() if p.grad is not None}
+    assert learnt and all(name.startswith("base.") for name in learnt)
+    control.base.requires_grad_(False)
+    assert not torch.equal(control(*inputs), out)
 
 
 def test_within_a_flow_and_rebuilt(tmp_path, inputs):
