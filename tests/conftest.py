@@ -28,8 +28,22 @@ def pictures(tmp_path_factory):
 
 
 @pytest.fixture
-def compose(pictures, tmp_path):
-    """`compose("latent_control", "trainer.max_steps=3")`: the configuration of a run of a second."""
+def own_cache():
+    """Named by tests that look at the cache of autoencoders: they get an empty one."""
+
+
+@pytest.fixture(scope="session")
+def shared_cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def compose(request, pictures, shared_cache, tmp_path):
+    """`compose("latent_control", "trainer.max_steps=3")`: the configuration of a run of a second.
+
+    Equal autoencoders are trained once in a session, see `own_cache`.
+    """
+    cache = tmp_path / "outputs" / "cache" if "own_cache" in request.fixturenames else shared_cache
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
     from omegaconf import open_dict
@@ -50,6 +64,7 @@ def compose(pictures, tmp_path):
             "data_name=folder",
             "masks_name=thick",
             f"paths.outputs={tmp_path / 'outputs'}",
+            f"paths.cache={cache}",
         ]
         with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
             cfg = hydra_compose("train", overrides=[*tiny, *overrides])

@@ -4,6 +4,7 @@ import atexit
 import multiprocessing
 import signal
 from collections.abc import Iterable, Iterator
+from weakref import WeakSet
 
 import cv2
 import torch
@@ -12,6 +13,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from latent_inpaint.data import Batch
 from latent_inpaint.data.datasets import collate
+
+_loaders: WeakSet[DataLoader] = WeakSet()
 
 
 def process() -> tuple[int, int]:
@@ -34,7 +37,7 @@ def torch_loader(
     """
     atexit.unregister(_end_workers)
     atexit.register(_end_workers)
-    return DataLoader(
+    loader = DataLoader(
         dataset,
         num_workers=num_workers,
         collate_fn=collate,
@@ -44,6 +47,20 @@ def torch_loader(
         batch_size=batch_size,
         batch_sampler=batch_sampler,  # type: ignore[arg-type]
     )
+    _loaders.add(loader)
+    return loader
+
+
+def end_workers() -> None:
+    """End the processes of all loaders; they start again where one is used again.
+
+    Left to the garbage collector, which takes a loader apart in any order, a worker may never hear of its end
+    and is waited for, twice five seconds each.
+    """
+    for loader in list(_loaders):
+        iterator, loader._iterator = loader._iterator, None
+        if iterator is not None:
+            iterator._shutdown_workers()  # type: ignore[attr-defined]
 
 
 class EndlessLoader:

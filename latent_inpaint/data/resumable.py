@@ -9,7 +9,7 @@ from pytorch_lightning import LightningDataModule
 from latent_inpaint.data import Batch
 from latent_inpaint.data.datasets import Transform
 from latent_inpaint.data.device_transforms import DeviceAugmentation
-from latent_inpaint.data.loaders import process
+from latent_inpaint.data.loaders import end_workers, process
 from latent_inpaint.data.seeding import Stream, generator_for
 
 
@@ -44,6 +44,10 @@ class ResumableDataModule(LightningDataModule):
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
         """Continues at the checkpoint's position; effective for loaders iterated afterwards."""
         self.images_seen = int(state_dict["images_seen"])
+
+    def teardown(self, stage: str) -> None:
+        """End the loaders' processes; Lightning calls it when a fit has ended."""
+        end_workers()
 
     def first_batches(self, count: int) -> list[Batch]:
         """The first `count` training batches, wherever training stands; draws no random number."""

@@ -1,5 +1,6 @@
 """Whole batches augmented on the device: parity with the workers', explicit randomness, training alone."""
 
+import multiprocessing
 import subprocess
 import sys
 from itertools import islice
@@ -31,6 +32,8 @@ from latent_inpaint.data.webdataset_module import ShardDataModule
 from latent_inpaint.models.storage import read_checkpoint
 from latent_inpaint.training.base import TrainingModule
 from latent_inpaint.training.run import train
+
+pytestmark = pytest.mark.usefixtures("own_cache")  # they look at how autoencoders are trained
 
 SIZE = 32
 TRANSFORMS = [CropFlip(SIZE), Distortions(SIZE), FewPictures(SIZE)]
@@ -254,6 +257,9 @@ def test_a_resumed_run_draws_what_an_uninterrupted_one_would(tree, workers):
     rest = fitted(second, 3).trained
     for one, other in zip(whole, [*start, *rest], strict=True):
         assert torch.equal(one.image, other.image) and torch.equal(one.mask, other.mask)
+    assert not [child for child in multiprocessing.active_children() if child.daemon], (
+        "a fit ends its workers"
+    )
 
 
 def test_each_process_draws_its_own(tree, monkeypatch):

@@ -21,6 +21,8 @@ from latent_inpaint.models.storage import read_checkpoint
 from latent_inpaint.training.distributed import SyncTrainedBatchNorm, joined_processes, share
 from latent_inpaint.training.launch import processes_to_start
 
+pytestmark = pytest.mark.usefixtures("own_cache")  # they look at how autoencoders are trained
+
 TRAIN = Path(__file__).parents[2] / "bin" / "train.py"
 SETTINGS = [*TINY, "run_name=run"]
 TWO = ["trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu"]

@@ -33,6 +33,8 @@ from latent_inpaint.models.autoencoders.diffusers_files import make_network
 from latent_inpaint.models.refiners.base import Refined
 from latent_inpaint.training.outputs import InpaintingOutputs
 
+pytestmark = pytest.mark.usefixtures("own_cache")  # they look at how autoencoders are trained
+
 BLOCKS = {
     "down_block_types": ["DownEncoderBlock2D"] * 3,
     "up_block_types": ["UpDecoderBlock2D"] * 3,

@@ -14,6 +14,8 @@ from latent_inpaint.training.fitting import Interrupted
 from latent_inpaint.training.modules import AutoencoderTraining
 from latent_inpaint.training.run import train
 
+pytestmark = pytest.mark.usefixtures("own_cache")  # they look at how autoencoders are trained
+
 FAMILIES = ["residual", "residual_noise", "block_transform"]
 SMALL = ["data.size=64", "autoencoder.latent_channels=6", "trainer.max_steps=1"]
 

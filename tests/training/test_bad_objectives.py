@@ -5,6 +5,8 @@ from hydra.errors import InstantiationException
 
 from latent_inpaint.training.run import train
 
+pytestmark = pytest.mark.usefixtures("own_cache")  # they look at how autoencoders are trained
+
 LPL = "latent_lpl"
 
 

@@ -7,6 +7,8 @@ from latent_inpaint.models.storage import read_checkpoint
 from latent_inpaint.training.callbacks import LastCheckpoint
 from latent_inpaint.training.run import train
 
+pytestmark = pytest.mark.usefixtures("own_cache")  # they look at how autoencoders are trained
+
 
 @pytest.mark.parametrize(
     ("override", "message"),

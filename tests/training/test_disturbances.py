@@ -11,6 +11,8 @@ from latent_inpaint.models import Autoencoder, Decoder, Encoder
 from latent_inpaint.training.disturbances import LatentNoise
 from latent_inpaint.training.modules import AutoencoderTraining
 
+pytestmark = pytest.mark.usefixtures("own_cache")  # they look at how autoencoders are trained
+
 
 def generator():
     return torch.Generator().manual_seed(0)

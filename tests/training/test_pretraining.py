@@ -15,6 +15,8 @@ from latent_inpaint.training.checkpoints import AtomicCheckpointIO
 from latent_inpaint.training.pretraining import autoencoder_folder, fingerprint
 from latent_inpaint.training.run import train
 
+pytestmark = pytest.mark.usefixtures("own_cache")  # they look at how autoencoders are trained
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -138,7 +138,7 @@ def test_unknown_keys_and_experiments_are_errors(compose):
         compose("latnt")
 
 
-def test_the_latent_rows_share_one_autoencoder(compose):
+def test_the_latent_rows_share_one_autoencoder(own_cache, compose):
     first = train(compose("latent"))
     cache = first.parents[1] / "cache" / "autoencoder"
     stamps = {p: p.stat().st_mtime_ns for p in cache.rglob("*.safetensors")}

@@ -12,6 +12,8 @@ from latent_inpaint.training.fitting import Interrupted
 from latent_inpaint.training.modules import InpaintingTraining
 from latent_inpaint.training.run import train
 
+pytestmark = pytest.mark.usefixtures("own_cache")  # they look at how autoencoders are trained
+
 
 def checkpoint(run):
     return read_checkpoint(run / "checkpoints" / "last.ckpt")
