@@ -9,7 +9,7 @@ export NO_ALBUMENTATIONS_UPDATE := 1
 
 help:
 	@echo "make train      set up, then pretrain the autoencoder and train latent_control on sample photographs"
-	@echo "make test       set up, then the test suite (about a quarter of an hour on two cores)"
+	@echo "make test       set up, then the test suite (about ten minutes on two cores)"
 	@echo "make test-slow  the tests that take longer"
 	@echo "make test-gpu   the tests that need a CUDA device (under 5 minutes; skipped where there is none)"
 	@echo "make test-lowest  the test suite with the lowest versions that setup.cfg allows, in an environment of its own"
