@@ -8,7 +8,7 @@ import itertools
 import json
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -77,10 +77,7 @@ def read_yaml(path: str | Path) -> Any:
     """
     import yaml
 
-    try:
-        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise ValueError(f"{path}: not a YAML file: {' '.join(str(error).split())}") from error
+    return _parsed(path, "YAML", yaml.safe_load, (yaml.YAMLError, UnicodeDecodeError, RecursionError))
 
 
 def read_json(path: str | Path) -> Any:
@@ -90,10 +87,16 @@ def read_json(path: str | Path) -> Any:
         FileNotFoundError: there is no such file.
         ValueError: it holds no JSON.
     """
+    return _parsed(path, "JSON", json.loads, (ValueError, RecursionError))
+
+
+def _parsed(
+    path: str | Path, kind: str, parse: Callable[[str], Any], failures: tuple[type[Exception], ...]
+) -> Any:
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: not a JSON file: {error}") from error
+        return parse(Path(path).read_text(encoding="utf-8"))
+    except failures as error:
+        raise ValueError(f"{path}: not a {kind} file: {' '.join(str(error).split())}") from error
 
 
 def sha256_of(path: str | Path) -> str:

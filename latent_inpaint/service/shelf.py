@@ -41,6 +41,8 @@ class Shelf:
         interrupt: Callable[[], None] = lambda: None,
     ) -> None:
         self.sources = dict(sources)
+        known = catalogue()
+        self._about = {name: known[source].about for name, source in self.sources.items() if source in known}
         self.current = next(iter(self.sources))
         self.keep = keep
         self._load, self._interrupt = load, interrupt
@@ -91,12 +93,10 @@ class Shelf:
     def list(self) -> list[dict[str, Any]]:
         """Name, whether it is loaded and current, what it is good at where it has a name of its own; once it
         was loaded, also its kind, whether it draws several fills, and where it computes."""
-        known = catalogue()
-        about = {name: known[source].about for name, source in self.sources.items() if source in known}
         return [
             {"name": name, "current": name == self.current, "loaded": name in self._loaded}
             | self._notes.get(name, {})
-            | ({"good_at": about[name]} if name in about else {})
+            | ({"good_at": self._about[name]} if name in self._about else {})
             for name in self.sources
         ]
 
