@@ -31,11 +31,13 @@ class Outputs(Protocol):
         latent: repaired latents, or a sampler's clean estimates, `[B, C, h, w]`.
         target_latent: latents of the true pictures, without gradient.
         model: the network, whose decoder's features may be compared.
+        generator: source of everything random in the step, or None.
     """
 
     image: Tensor
     mask: Tensor
     model: Any
+    generator: torch.Generator | None
 
     @property
     def prediction(self) -> Tensor: ...  # noqa: D102

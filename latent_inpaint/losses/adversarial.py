@@ -104,6 +104,8 @@ class Adversary(nn.Module):
         ValueError: a weight is negative or not finite, both of the network's are 0, or r1_every is below 1.
     """
 
+    every = 1
+
     def __init__(
         self,
         space: Space,

@@ -20,10 +20,13 @@ class LossTerm(nn.Module):
 
     Attributes:
         noted: what else is logged of the last evaluation, by name: 0-dimensional, finite, without gradient.
+        begins_as: names of its networks that a stage must let begin as trained ones, by `copies`.
 
     Raises:
         ValueError: weight is negative or not finite, or every is below 1.
     """
+
+    begins_as: tuple[str, ...] = ()
 
     def __init__(self, weight: float = 1.0, every: int = 1) -> None:
         super().__init__()

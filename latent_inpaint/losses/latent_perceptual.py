@@ -21,6 +21,7 @@ from latent_inpaint.losses.feature_distance import (
     standardised_distances,
     variance_ratio,
 )
+from latent_inpaint.losses.noise_gate import noise_gate
 from latent_inpaint.spaces import DecoderFeatures, Outputs
 
 SMALLEST_LATENT = 8
@@ -83,8 +84,7 @@ class LatentPerceptual(LossTerm):
         deviation_floor: see `standardised_distances`.
         channel_norm: the form of the code in diffusers, `normalised_distances`, in place of the paper's; with
             it the paper's ω and the mean over pictures stay.
-        threshold: τ: a picture whose estimate was made at a noise of σ/α > τ counts 0 (the paper: 3 to 6, of
-            diffusion; a flow's t = τ/(1 + τ)); None: all count.
+        threshold: τ of `noise_gate`: 3 to 6 in the paper, of diffusion; None: all count.
         checkpointing: save memory by running each block again in the backward pass.
 
     What is logged beside the value: the share of the pictures that count (`gated`), and each block's ratio of
@@ -130,7 +130,7 @@ class LatentPerceptual(LossTerm):
         """LPL of `outputs.latent` against `outputs.target_latent`; gradients flow to the former only."""
         height = outputs.target_latent.shape[-2]
         _check_size(outputs.target_latent)
-        gate = self._gate(outputs)
+        gate = noise_gate(outputs.refined, self.threshold)
         targets, features = outputs.real(self.space), outputs.fake(self.space)
         weights = self.block_weights or [height / target.shape[-2] for target in targets]
         terms = [
@@ -146,15 +146,6 @@ class LatentPerceptual(LossTerm):
             return value.mean()
         self.noted["gated"] = gate.mean()
         return (gate * value).mean()
-
-    def _gate(self, outputs: Outputs) -> Tensor | None:
-        """1 for each picture that counts, `[B]`; None where all do."""
-        if self.threshold is None:
-            return None
-        time = outputs.refined.time
-        if time is None:
-            raise ValueError("threshold: the refiner is a function, its latents have no noise; leave it out")
-        return (time <= self.threshold / (1 + self.threshold)).float()  # σ/α = t/(1 − t)
 
     def _distances(self, features: Tensor, target_features: Tensor, down_factor: int) -> Tensor:
         kept = torch.ones_like(target_features, dtype=torch.bool)

@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from latent_inpaint.data import Batch
-from latent_inpaint.losses.adversarial import Adversary
+from latent_inpaint.losses import Adversary, LatentNetwork
 from latent_inpaint.losses.base import LossTerm
 from latent_inpaint.losses.objective import Objective
 from latent_inpaint.models.norm import batch_norms
@@ -46,7 +46,8 @@ class TrainingModule(pl.LightningModule):
         rate_factors: dotted name of a part of `model` → factor of its learning rate, see `Turn`.
         fixed_statistics: BatchNorm goes on with the running statistics that it has, as it is used later,
             instead of following the batches.
-        adversaries: by name; each adds its terms to the objective, under its name, and a turn.
+        adversaries: by name; each adds its terms to the objective, under its name, and a turn. A network that
+            learns beside may stand here, too.
         accumulate: batches whose mean gradient makes a step.
 
     Raises:
@@ -65,7 +66,7 @@ class TrainingModule(pl.LightningModule):
         average: Callback | None = None,
         rate_factors: Mapping[str, float] | None = None,
         fixed_statistics: bool = False,
-        adversaries: Mapping[str, Adversary | None] | None = None,
+        adversaries: Mapping[str, Adversary | LatentNetwork | None] | None = None,
         accumulate: int = 1,
     ) -> None:
         super().__init__()
@@ -254,11 +255,12 @@ def _checked_parts(model: nn.Module, parts: Iterable[str]) -> list[str]:
     return wanted
 
 
-def _adversarys_turn(name: str, adversary: Adversary, gradient_clip: float | None) -> Turn:
+def _adversarys_turn(name: str, adversary: Adversary | LatentNetwork, gradient_clip: float | None) -> Turn:
     terms = {f"{name}_{term}": value for term, value in adversary.discriminator_terms.items()}
     objective = Objective(terms, key=f"adversaries.{name}")
     parameters = dict(adversary.discriminator.named_parameters())
-    return Turn(name, parameters, objective, adversary.optimizer, gradient_clip=gradient_clip)
+    every = adversary.every
+    return Turn(name, parameters, objective, adversary.optimizer, gradient_clip=gradient_clip, every=every)
 
 
 def _listed(found: Any) -> list[Any]:

@@ -32,7 +32,14 @@ from latent_inpaint.training.pretraining import (
     install_autoencoder,
     train_autoencoder,
 )
-from latent_inpaint.training.stages import Stage, copied, hand_over, planned_stages, stage_to_resume
+from latent_inpaint.training.stages import (
+    Stage,
+    check_copies,
+    copied,
+    hand_over,
+    planned_stages,
+    stage_to_resume,
+)
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +87,7 @@ def check_stages(stages: Sequence[Stage], cfg: DictConfig) -> None:
     """
     for stage in stages:
         module = stage.build(instantiate(cfg.model.network))
-        copied(module.state_dict(), stage.copies)
+        check_copies(stage, module)
         try:
             module.configure_optimizers()
         except TypeError as error:
@@ -103,6 +110,7 @@ def train_inpainting(
         if stage is stages[0] and cfg.init_from is not None and resume is None:
             judges: Any = {name: each.discriminator for name, each in module.adversaries.items()}
             initialise_adversaries(judges, cfg.init_from)
+            module.load_state_dict(copied(module.state_dict(), stage.copies))
         if stage is not stages[0]:
             share(partial(hand_over, last, module, stage))
             resume = last

@@ -34,7 +34,8 @@ class Stage:
         first_step: number of steps before it.
         last_step: number of steps after it.
         build: makes the training module around a network.
-        copies: dotted name of a part that begins with the weights of another one → name of that.
+        copies: dotted name of a part of the network, or of a term's network (`losses.NAME.PART`), that begins
+            with the weights of another one → name of that.
     """
 
     name: str
@@ -48,7 +49,7 @@ def planned_stages(cfg: DictConfig) -> list[Stage]:
     """The stages of the run that `cfg` describes, after the autoencoder's.
 
     Each node of `stages` has `max_steps`, and what differs there from the keys `training`, `losses` and
-    `adversaries`; all but the first may have `copies`.
+    `adversaries`; all but a first one that begins from nothing may have `copies`.
 
     Raises:
         ValueError: there is no stage, one has no steps, or says what no stage can.
@@ -60,8 +61,8 @@ def planned_stages(cfg: DictConfig) -> list[Stage]:
             raise ValueError(
                 f"stages.{name}: expected max_steps, {COPIES}, {', '.join(_RECIPE)}; got {sorted(unknown)}"
             )
-        if node.get(COPIES) and not stages:
-            raise ValueError(f"stages.{name}.{COPIES}: the first stage has no trained part to copy")
+        if node.get(COPIES) and not stages and cfg.init_from is None:
+            raise ValueError(f"stages.{name}.{COPIES}: without init_from the first stage has nothing to copy")
         first = stages[-1].last_step if stages else 0
         if not isinstance(node.get("max_steps"), int) or node.max_steps < 1:
             raise ValueError(f"stages.{name}.max_steps must be at least 1, got {node.get('max_steps')}")
@@ -157,22 +158,44 @@ def copied(state: Mapping[str, Any], copies: Mapping[str, str]) -> dict[str, Any
 
     Args:
         state: tensors by name.
-        copies: dotted name of a part of `model` → name of the part that it copies.
+        copies: dotted name of a part of `model`, or of a term's (`losses.…`) → name of the part of `model`
+            that it copies.
 
     Raises:
         ValueError: a part that is not there, or two that differ.
     """
     result = dict(state)
     for target, source in copies.items():
-        into, found = _shapes(state, target), _shapes(state, source)
-        if not into or into != found:
+        into, of = _prefix(target), _prefix(source)
+        found = _shapes(state, of)
+        if not found or _shapes(state, into) != found:
             raise ValueError(f"copies: {target} cannot begin as {source}: they differ, or are not there")
-        result |= {f"model.{target}.{name}": state[f"model.{source}.{name}"] for name in found}
+        result |= {f"{into}{name}": state[f"{of}{name}"] for name in found}
     return result
 
 
-def _shapes(state: Mapping[str, Any], part: str) -> dict[str, Any]:
-    prefix = f"model.{part}."
+def check_copies(stage: Stage, module: TrainingModule) -> None:
+    """Whether a stage lets everything begin that has to, with weights that fit.
+
+    Raises:
+        ValueError: a term's network would begin as nothing; else see `copied`.
+    """
+    copied(module.state_dict(), stage.copies)
+    for term, part in module.objective.terms.named_modules():
+        for own in getattr(part, "begins_as", ()):
+            if (name := f"losses.{term}.{own}") not in stage.copies:
+                raise ValueError(
+                    f"stages.{stage.name}.{COPIES}: {name} must begin as a trained part, {{{name}: PART}}"
+                )
+
+
+def _prefix(part: str) -> str:
+    """Of the names in a training module's state."""
+    root, _, rest = part.partition(".")
+    return f"objective.terms.{rest}." if root == "losses" else f"model.{part}."
+
+
+def _shapes(state: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     return {name.removeprefix(prefix): w.shape for name, w in state.items() if name.startswith(prefix)}
 
 

@@ -1,11 +1,14 @@
 """The latent network: it learns what it is to say, and its distance leads to the target."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch import nn
 
-from latent_inpaint.losses.latent_network import feature_cosine, latent_network_distance
+from latent_inpaint.losses.latent_network import LatentNetwork, feature_cosine, latent_network_distance
 from latent_inpaint.models.backbones.latent_lite0 import BLOCKS, WIDTHS, LatentLite0, at_size, moved
+from latent_inpaint.models.refiners.base import Refined
 from latent_inpaint.models.storage import load_model, save_model
 
 
@@ -94,6 +97,60 @@ def test_distance_is_zero_at_the_target_and_gives_it_no_gradient():
     latent_network_distance(network, a, b, seed()).backward()
     assert a.grad.abs().sum() > 0 and b.grad is None
     assert feature_cosine([a], [2 * a]).item() == pytest.approx(0, abs=1e-6)
+
+
+class Made:
+    """Outputs of a step of which the last third of the decoded latents is noise."""
+
+    def __init__(self, batch, generator):
+        self.generator = generator
+        self.image = torch.rand(batch, 3, 12, 12, generator=generator)
+        self.target_latent = torch.randn(batch, 4, 3, 3, generator=generator)
+        self.latent = (self.target_latent + 1).requires_grad_()
+        self.model = SimpleNamespace(decode=self.decode)
+        self.refined = Refined(latent=self.latent, time=torch.linspace(0, 1, batch))
+
+    def decode(self, latent):
+        self.decoded = latent
+        return latent[:, :3].repeat_interleave(4, 2).repeat_interleave(4, 3)
+
+
+def latent_network(**settings):
+    torch.manual_seed(0)
+    teacher = nn.Conv2d(3, 5, 3, padding=1)
+    network = LatentLite0(4, width=8, targets=(5,), n_batches=1)
+    return LatentNetwork(network, Seen(teacher), torch.optim.Adam, **settings)
+
+
+class Seen(nn.Module):
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, image):
+        return [self.layer(image)]
+
+
+@pytest.mark.parametrize("batch", [1, 2, 6])
+def test_a_lesson_is_on_true_made_and_noised_latents(batch):
+    owner, outputs = latent_network().train(), Made(batch, seed())
+    value = owner.discriminator_terms["lesson"](outputs)
+    value.backward()
+    assert outputs.latent.grad is None and owner.discriminator.layers[0][0].weight.grad.abs().sum() > 0
+    assert all(p.grad is None for p in owner.teacher._held[0].parameters())
+    step = min(3, batch)
+    n_made = len(outputs.latent[1 % step :: step])
+    assert torch.equal(outputs.decoded[:n_made], outputs.latent[1 % step :: step].detach())
+    assert len(outputs.decoded) == batch - len(outputs.latent[::step]) + (batch < 3) * (3 - batch)
+
+
+def test_only_estimates_at_little_noise_follow_the_network():
+    outputs = Made(4, seed())
+    term = latent_network(share=0.2, threshold=1.0).eval().terms["distance"]  # t ≤ 0.5
+    term(outputs).backward()
+    moved_pictures = outputs.latent.grad.flatten(1).abs().sum(1) > 0
+    assert moved_pictures.tolist() == [True, True, False, False] and term.noted["gated"] == 0.5
+    assert latent_network().terms == {}
 
 
 def test_bad_arguments():

@@ -1,13 +1,16 @@
 """Self-perceptual loss: zero where it must be, by a copy that stays as it is."""
 
 import copy
+import dataclasses
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from latent_inpaint.losses.self_perceptual import self_perceptual_loss
+from latent_inpaint.losses.self_perceptual import SelfPerceptual, self_perceptual_loss
 from latent_inpaint.models.denoisers import UNetDenoiser
 from latent_inpaint.models.refiners import Condition, DiffusionRefiner, FlowRefiner, condition_channels
+from latent_inpaint.models.refiners.base import Refined
 
 
 def refiner(cls):
@@ -57,6 +60,33 @@ def test_gradients_reach_the_denoiser_through_the_copy_at_every_depth():
     assert values[2] == values[3] and len(set(values)) == 3
     assert all(torch.equal(value, before[name]) for name, value in copied.state_dict().items())
     assert all(p.grad is None for p in copied.parameters())
+
+
+def test_what_is_shown_without_noise_stays_so():
+    model = refiner(FlowRefiner)
+    denoised = step(model)
+    known = dataclasses.replace(denoised, levels=torch.tensor([0.0, 0.5]).repeat(3).expand(2, 1, 6, 6))
+    for latent, clean in zip(known.again(torch.tensor([0.9, 0.9])), known.clean):
+        assert torch.equal(latent[..., ::2], clean[..., ::2])
+        assert not torch.equal(latent[..., 1::2], clean[..., 1::2])
+
+
+def test_the_term_draws_its_times_after_the_rest_and_stays_as_it_is():
+    model = refiner(FlowRefiner)
+    term = SelfPerceptual(copy.deepcopy(model.denoiser), depth=1)
+    term.train()
+    assert not term.judge.training and not any(p.requires_grad for p in term.parameters())
+
+    def value(seed):
+        generator = torch.Generator().manual_seed(seed)
+        target = torch.randn(2, 3, 6, 6, generator=generator)
+        hole, mask = torch.ones(2, 1, 6, 6), torch.ones(2, 1, 12, 12)
+        refined = model.training_output(Condition(target, hole, mask), target, generator)
+        return term(SimpleNamespace(refined=refined, target_latent=target, generator=generator)).item()
+
+    assert value(1) == value(1) != value(2)
+    with pytest.raises(ValueError, match="needs a flow or a diffusion"):
+        term(SimpleNamespace(refined=Refined(latent=torch.zeros(1)), generator=torch.Generator()))
 
 
 def test_bad_arguments():

@@ -202,13 +202,53 @@ def test_the_mean_trains_first_and_then_stays(trained, handed):
     assert max(steps["train/latent_l1"]) == 2 and min(steps["train/regression"]) == 3
 
 
+JUDGE = "objective.terms.self_perceptual.term.judge"
+
+
+def states(folder):
+    return read_checkpoint(folder / "checkpoints" / "last.ckpt")["state_dict"]
+
+
+def test_the_denoiser_is_judged_by_a_copy_from_the_end_of_the_stage_before(trained, handed):
+    weights, folder = trained("flow_self_perceptual_middle", "run", "trainer.max_steps=4", "data.size=64")
+    judge = {name.removeprefix(f"{JUDGE}."): w for name, w in states(folder).items() if JUDGE in name}
+    assert judge and all(torch.equal(w, handed[f"refiner.denoiser.{name}"]) for name, w in judge.items())
+    assert not same(weights, handed, "refiner.denoiser")
+    assert set(logged(folder)["train/self_perceptual"]) == {3}
+    only = ["~stages.inpainting", "stages.self_perceptual.max_steps=1", f"init_from={folder}"]
+    _, other = trained("flow_self_perceptual_fine", "other", "data.size=64", "trainer.max_steps=1", *only)
+    names = {
+        name: f"model.refiner.denoiser.{name.removeprefix(f'{JUDGE}.')}"
+        for name in states(other)
+        if JUDGE in name
+    }
+    assert names and all(torch.equal(states(other)[a], states(folder)[b]) for a, b in names.items())
+
+
+def test_a_judge_that_would_begin_as_nothing(compose):
+    with pytest.raises(
+        ValueError, match=r"copies: losses.self_perceptual.term.judge must begin as a trained"
+    ):
+        train(compose("flow_self_perceptual_middle", "stages.self_perceptual.copies=null"))
+
+
+def test_a_latent_network_learns_beside_the_flow_and_then_leads_it(trained):
+    _, folder = trained("flow_latent_network", "run", "trainer.max_steps=8", "data.size=64")
+    _, early = trained("flow_latent_network", "early", "trainer.max_steps=4", "data.size=64")
+    network = "adversaries.latent_lite0.discriminator"
+    assert not same(states(folder), states(early), f"{network}.layers")
+    steps = logged(folder)
+    assert min(steps["train/latent_lite0_lesson"]) == 0
+    assert set(steps["train/latent_lite0_distance_share"]) == {6, 7}
+
+
 def test_copies_that_cannot_be(compose):
     state = {"model.a.w": torch.ones(2), "model.b.w": torch.zeros(2), "model.c.w": torch.zeros(3)}
     assert torch.equal(copied(state, {"b": "a"})["model.b.w"], torch.ones(2))
     for copies in ({"c": "a"}, {"a": "nothing"}, {"nothing": "a"}):
         with pytest.raises(ValueError, match="copies: .* cannot begin as"):
             copied(state, copies)
-    with pytest.raises(ValueError, match="stages.inpainting.copies: the first stage has no"):
+    with pytest.raises(ValueError, match="stages.inpainting.copies: without init_from"):
         train(compose("latent", "+stages.inpainting.copies={refiner: guide}"))
     with pytest.raises(ValueError, match="copies: refiner cannot begin as encoder"):
         train(compose("latent", "+stages.more={max_steps: 1, copies: {refiner: encoder}}"))

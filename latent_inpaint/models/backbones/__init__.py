@@ -3,6 +3,7 @@
 from latent_inpaint.models.backbones.ade20k import ADE20KResNet50
 from latent_inpaint.models.backbones.base import FeatureNetwork, Frozen
 from latent_inpaint.models.backbones.inception import InceptionFeatures
+from latent_inpaint.models.backbones.latent_lite0 import LatentLite0
 from latent_inpaint.models.backbones.lite0 import Lite0Features
 from latent_inpaint.models.backbones.lpips import LPIPSFeatures
 from latent_inpaint.models.backbones.vgg19 import VGG19
@@ -14,5 +15,6 @@ __all__ = [
     "Frozen",
     "InceptionFeatures",
     "LPIPSFeatures",
+    "LatentLite0",
     "Lite0Features",
 ]

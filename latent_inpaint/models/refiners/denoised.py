@@ -36,9 +36,12 @@ class Denoised(Refined):
     def again(self, t: Tensor) -> tuple[Tensor, Tensor]:
         """Estimate and truth, each with its own noise, at other times `[B]` (self-perceptual loss).
 
-        At the same time both are z_t: times have to be drawn independently of the first ones.
+        At the same time both are z_t: times have to be drawn independently of the first ones. Positions that
+        are shown without noise stay so.
         """
         estimate, truth = self.clean
+        if self.levels.ndim > 1 and t.ndim == 1:
+            t = torch.where(self.levels > 0, spread(t, truth), self.levels)
         a, s = self.path.coefficients(spread(self.levels, truth))
         own_noise = (self.noised - a * estimate) / s.clamp_min(SMALLEST_NOISE)
         own_noise = torch.where(s >= SMALLEST_NOISE, own_noise, self.noise)  # without noise it says nothing
