@@ -73,12 +73,12 @@ STEPS ?= 6000
 AUTOENCODER_STEPS ?= 6000
 JOBS ?= 2
 OUTPUTS ?= outputs/reproduction
-REPORT ?= reports/reproduction
+REPORT ?=
 
 reproduce: setup
 	@test -n "$(DATA)" || { echo "make reproduce needs DATA=DIR, a folder of pictures"; exit 2; }
 	$(BIN)/python bin/reproduce.py "$(DATA)" --steps $(STEPS) --autoencoder-steps $(AUTOENCODER_STEPS) --jobs $(JOBS) \
-		--rows "$(ROWS)" --outputs "$(OUTPUTS)" --report "$(REPORT)" $(ARGS)
+		--rows "$(ROWS)" --outputs "$(OUTPUTS)" $(if $(REPORT),--report "$(REPORT)") $(ARGS)
 
 bench: setup
 	$(BIN)/python bin/bench.py $(ARGS)

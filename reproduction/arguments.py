@@ -21,13 +21,13 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument("--steps", type=int, default=6000, help="training steps of each run (6000)")
     arguments.add_argument("--autoencoder-steps", type=int, default=6000, help="steps of stage 1 (6000)")
     arguments.add_argument("--jobs", type=int, default=2, help="runs at a time, of one thread each (2)")
-    arguments.add_argument("--rows", default="", help="names with commas; all by default")
+    arguments.add_argument(
+        "--rows", default="", help="rows or tables, with commas; by default all of conf/reproduction.yaml"
+    )
     arguments.add_argument(
         "--outputs", type=Path, default=Path("outputs/reproduction"), help="folder of runs"
     )
-    arguments.add_argument(
-        "--report", type=Path, default=Path("reports/reproduction"), help="report's folder"
-    )
+    arguments.add_argument("--report", type=Path, help="report's folder (reports/NAME OF THE ROWS' FILE)")
     arguments.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
     arguments.add_argument("--report-only", action="store_true", help="train nothing")
     arguments.add_argument("--no-pictures", action="store_true", help="a report without photographs")

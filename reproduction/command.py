@@ -9,11 +9,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from latent_inpaint.models.storage import WEIGHTS_NAME
 from reproduction.arguments import parser
 from reproduction.jobs import Job, run_jobs
 from reproduction.planning import Plan, Planned, State, autoencoder_for
 from reproduction.report import collect, write_report
-from reproduction.rows import chosen, read_rows_file
+from reproduction.rows import find_rows
 from reproduction.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -41,8 +42,8 @@ def main(root: Path, arguments: Sequence[str] | None = None) -> int:
         options.autoencoder_steps,
         tuple(extra),
     )
-    rows = read_rows_file(root / "conf" / "reproduction.yaml")
-    wanted = chosen(rows, [name for name in options.rows.split(",") if name])
+    name, rows, wanted = find_rows(root / "conf", [name for name in options.rows.split(",") if name])
+    folder = options.report or Path("reports") / name
     plan = Plan(rows, settings, root / "conf")
     asked = [one for one in plan.look() if one.run.row in wanted]
     _say(asked)
@@ -52,7 +53,7 @@ def main(root: Path, arguments: Sequence[str] | None = None) -> int:
     def report(job: Job | None = None) -> None:
         now = plan.look()
         results = collect(rows, now, settings, states(now, settings))
-        page = write_report(results, settings, options.report, not options.no_pictures)
+        page = write_report(results, settings, folder, not options.no_pictures)
         log.info("report: %s", page)
 
     status = 0 if options.report_only else _train(asked, settings, root, options.jobs, report)
@@ -71,7 +72,7 @@ def states(planned: Sequence[Planned], settings: Settings) -> dict[str, str]:
     """Run's name → where it stands, for those that are not finished and not new."""
     begun = {one.run.name: one for one in planned if one.state in (State.STARTED, State.REFUSED)}
     return {
-        name: f"begun, {progress(settings.folder(one.run), settings.steps)}"
+        name: f"begun, {progress(settings.folder(one.run), settings.steps * one.run.row.length)}"
         if one.state is State.STARTED
         else "cannot run: " + one.reason
         for name, one in begun.items()
@@ -100,13 +101,15 @@ def job(planned: Planned, settings: Settings, train: Sequence[str]) -> Job:
         settings: of all runs.
         train: the training command without overrides.
     """
-    folder = settings.folder(planned.run)
+    folder, steps = settings.folder(planned.run), settings.steps * planned.run.row.length
 
     def command() -> list[str] | None:
+        if planned.run.row.after and not (settings.before(planned.run) / WEIGHTS_NAME).is_file():
+            return None
         ready, autoencoder = autoencoder_for(planned, settings.autoencoders)
         return [*train, *settings.overrides(planned.run, autoencoder)] if ready else None
 
-    return Job(planned.run.name, folder, command, partial(progress, folder, settings.steps))
+    return Job(planned.run.name, folder, command, partial(progress, folder, steps))
 
 
 def progress(folder: Path, steps: int) -> str:

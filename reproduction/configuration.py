@@ -71,6 +71,8 @@ def facts(config: DictConfig | Mapping[str, Any], cache: Path) -> dict[str, Any]
     if len(ends) == 1 and flat[ends[0]] == flat.get(STEPS):  # the only stage is as long as the run
         del flat[ends[0]]
     checkpoint = flat.get(CHECKPOINT, AUTO)
+    if flat.get("init_from"):  # another row's run, wherever the outputs are
+        flat["init_from"] = "/".join(Path(flat["init_from"]).parts[-3:])
     if checkpoint != AUTO and Path(checkpoint).resolve().parent == cache.resolve():
         flat[CHECKPOINT] = AUTO
     return flat

@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SAID_EVERY = 900.0
 """Seconds between two lines on how far the running jobs are."""
+WAITING = "it waits for an autoencoder, or for a trained model, that no other run makes"
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,10 @@ def run_jobs(
         ends.signal = stop.first
     ends.stopped += [job.name for job in pending if stop.first]
     if not stop.first:
-        ends.failed |= {job.name: "it waits for an autoencoder that no other run makes" for job in pending}
+        ends.failed |= {
+            job.name: "it waits for an autoencoder or a trained model that no other run makes"
+            for job in pending
+        }
     return ends
 
 

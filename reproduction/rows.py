@@ -1,4 +1,4 @@
-"""The rows to reproduce and the runs that they need, from `conf/reproduction.yaml`."""
+"""The rows to reproduce and the runs that they need, from `conf/reproduction*.yaml`."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ class Row:
         latent_only: the decoder is not run in training.
         lite0: trained on the network that PD-lite0 and FD-lite0 measure with.
         against: the row that its changes are against; empty for none.
+        after: the row whose trained weights, of the same seed, it begins with; empty for none.
+        length: how many times the steps asked for it trains.
         figure: name of the figure that its curves are drawn in, with those of the row it is against.
         published: the numbers it stands beside: `source`, and some of `fid`, `fid_change`, `lpips`, `ssim`,
             `time`.
@@ -38,12 +40,16 @@ class Row:
     latent_only: bool = False
     lite0: bool = False
     against: str = ""
+    after: str = ""
+    length: int = 1
     figure: str = "curves"
     published: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.seeds or len(set(self.seeds)) != len(self.seeds):
             raise ValueError(f"row {self.name}: seeds: expected different numbers, got {list(self.seeds)}")
+        if self.length < 1:
+            raise ValueError(f"row {self.name}: length must be at least 1, got {self.length}")
         if not self.experiment:
             object.__setattr__(self, "experiment", self.name)
 
@@ -75,8 +81,11 @@ def read_rows_file(path: Path) -> list[Row]:
     if twice:
         raise ValueError(f"{path}: more than one row is called {', '.join(twice)}")
     for row in rows:
-        if row.against and row.against not in names:
-            raise ValueError(f"row {row.name}: against: there is no row {row.against}")
+        for key, other in (("against", row.against), ("after", row.after)):
+            if other and other not in names:
+                raise ValueError(f"row {row.name}: {key}: there is no row {other}")
+        if row.after and not set(row.seeds) <= set(rows[names.index(row.after)].seeds):
+            raise ValueError(f"row {row.name}: seeds: {row.after}, which it begins with, has not all of them")
     return rows
 
 
@@ -92,18 +101,44 @@ def _row(entry: Mapping[str, Any], common: Sequence[str]) -> Row:
     return Row(**{**entry, "seeds": tuple(entry.get("seeds", (0,))), "overrides": overrides})
 
 
-def chosen(rows: Sequence[Row], names: Sequence[str]) -> list[Row]:
-    """The rows called so, in their own order; all where no names are given.
+def find_rows(folder: Path, names: Sequence[str]) -> tuple[str, list[Row], list[Row]]:
+    """The file of the rows called so, without its ending, all its rows, and the chosen ones.
+
+    Args:
+        folder: of the files `reproduction*.yaml`.
+        names: of rows or tables; none: all of `reproduction.yaml`.
 
     Raises:
-        ValueError: there is no row of that name.
+        ValueError: no file has them all.
     """
-    unknown = sorted(set(names) - {row.name for row in rows})
+    files = sorted(folder.glob("reproduction*.yaml"), key=lambda file: len(file.name))
+    errors = []
+    for file in files:
+        rows = read_rows_file(file)
+        try:
+            return file.stem, rows, chosen(rows, names)
+        except ValueError as error:
+            errors.append(f"{file.name}: {error}")
+    raise ValueError("; ".join(errors))
+
+
+def chosen(rows: Sequence[Row], names: Sequence[str]) -> list[Row]:
+    """The rows called so, or of a table called so (`table_5.1` for Table 5.1), in their own order; all where
+    no names are given. A row that others begin with comes with them.
+
+    Raises:
+        ValueError: there is no row and no table of that name.
+    """
+    of_table = {row.name: row.table.lower().replace(" ", "_") for row in rows}
+    unknown = sorted(set(names) - of_table.keys() - set(of_table.values()))
     if unknown:
         raise ValueError(
-            f"rows: there is no {', '.join(unknown)}; expected some of {', '.join(row.name for row in rows)}"
+            f"rows: there is no {', '.join(unknown)}; expected some of {', '.join(of_table)}, "
+            f"or of the tables {', '.join(dict.fromkeys(of_table.values()))}"
         )
-    return [row for row in rows if not names or row.name in names]
+    found = {name for name, table in of_table.items() if not names or {name, table} & set(names)}
+    found |= {row.after for row in rows if row.name in found}
+    return [row for row in rows if row.name in found]
 
 
 def runs_of(rows: Sequence[Row]) -> list[Run]:

@@ -45,6 +45,10 @@ class Settings:
         """Where a run is."""
         return self.outputs / run.name
 
+    def before(self, run: Run) -> Path:
+        """The trained model that a run begins with."""
+        return self.outputs / run.row.after / f"seed{run.seed}" / "model"
+
     def overrides(self, run: Run, autoencoder: Path | None = None) -> list[str]:
         """What follows `python bin/train.py`.
 
@@ -53,14 +57,17 @@ class Settings:
             autoencoder: folder of the pretrained autoencoder; None: the run pretrains it.
         """
         given = [f"autoencoder.checkpoint={quoted(autoencoder)}"] if autoencoder else []
+        steps = self.steps * run.row.length
+        if run.row.after:
+            given.append(f"init_from={quoted(self.before(run))}")
         return [
             f"+experiment={run.row.experiment}",
             f"experiment_name={run.row.name}",
             "data=folder",
             f"data.root={quoted(self.data)}",
             f"autoencoder.max_steps={self.autoencoder_steps}",
-            f"trainer.max_steps={self.steps}",
-            f"trainer.val_check_interval={max(1, self.steps // VALIDATIONS)}",
+            f"trainer.max_steps={steps}",
+            f"trainer.val_check_interval={max(1, steps // VALIDATIONS)}",
             f"seed={run.seed}",
             f"run_name=seed{run.seed}",
             f"paths.outputs={quoted(self.outputs)}",

@@ -11,7 +11,7 @@ from reproduction.findings import Results
 from reproduction.rows import Row
 from reproduction.targets import targets
 
-ORDER = ("fd_lite0", "pd_lite0", "ssim", "psnr", "l1_hole", "fid", "lpips")
+ORDER = ("fd_lite0", "pd_lite0", "ssim", "psnr", "l1_hole", "fid", "lpips", "diversity")
 CHANGED = ("fd_lite0", "pd_lite0", "ssim", "l1_hole")
 NOTHING = "–"
 PUBLISHED = ("fid", "fid_change", "lpips", "ssim", "time")
@@ -105,7 +105,11 @@ def equal_steps_table(results: Results, steps: int) -> Table:
     """Metrics of the rows that trained so many steps, and of the methods that were evaluated beside them."""
     columns = measured_columns(results)
     header = ["row", "seeds", *(c.heading for c in columns), "s / step", "against baseline"]
-    reached = [row for row in results.rows if row.name in results.reached(steps)]
+    reached = [
+        row
+        for row in results.rows
+        if row.name in results.reached(steps) and (row.length == 1 or steps > results.steps)
+    ]
     rows = [_at_step(results, row, columns, steps) for row in reached]
     others = {name: m for result in reversed(results.measured) for name, m in result.others.items()}
     rows += [

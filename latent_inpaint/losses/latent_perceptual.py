@@ -86,6 +86,7 @@ class LatentPerceptual(LossTerm):
             it the paper's ω and the mean over pictures stay.
         threshold: τ of `noise_gate`: 3 to 6 in the paper, of diffusion; None: all count.
         checkpointing: save memory by running each block again in the backward pass.
+        every: steps from one evaluation to the next, each of which counts so many times.
 
     What is logged beside the value: the share of the pictures that count (`gated`), and each block's ratio of
     the estimate's feature variance to the target's (`variance_BLOCK`).
@@ -108,8 +109,9 @@ class LatentPerceptual(LossTerm):
         statistics_gradient: bool = False,
         channel_norm: bool = False,
         threshold: float | None = None,
+        every: int = 1,
     ) -> None:
-        super().__init__(weight)
+        super().__init__(weight, every)
         if statistics_gradient and not estimate_statistics:
             raise ValueError("statistics_gradient: the target's have none; set estimate_statistics")
         if channel_norm and estimate_statistics:

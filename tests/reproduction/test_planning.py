@@ -1,5 +1,6 @@
 """What counts as finished, as begun, as another run; which autoencoder a run gets."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -7,7 +8,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from latent_inpaint.training.pretraining import fingerprint
-from reproduction.configuration import composed, differences
+from reproduction.command import job
+from reproduction.configuration import composed, differences, facts
 from reproduction.planning import Plan, State, autoencoder_for
 from reproduction.rows import Run
 from reproduction.settings import Settings
@@ -98,6 +100,20 @@ def test_all_seeds_wait_for_the_first_ones_autoencoder(row, settings):
     assert [autoencoder_for(one, cache) for one in seeds] == [(True, folder), (True, folder)]
     (folder / "recipe.json").write_text(json.dumps({**seeds[0].recipe, "seed": 5}))
     assert autoencoder_for(seeds[1], cache) == (False, None)
+
+
+def test_a_row_waits_for_the_one_that_it_begins_with(row, settings):
+    run = Plan([row("flow", length=4), row("on", experiment="flow", after="flow")], settings, CONF).look()[1]
+    start = job(run, settings, ["train"]).command
+    assert start() is None
+    settings.before(run.run).mkdir(parents=True)
+    (settings.before(run.run) / "model.safetensors").write_text("")
+    assert f"init_from='{settings.before(run.run)}'" in start()
+    moved = dataclasses.replace(settings, outputs=settings.outputs / "moved")
+    one, other = (facts(composed(CONF, s.overrides(run.run)), s.autoencoders) for s in (settings, moved))
+    assert one["init_from"] == "flow/seed0/model" and not differences(one, other)
+    begun = settings.overrides(Run(row("flow", length=4), 0))
+    assert "trainer.max_steps=160" in begun and "trainer.val_check_interval=8" in begun
 
 
 def test_paths_with_blanks_and_commas_reach_the_configuration(row, pictures, tmp_path):
