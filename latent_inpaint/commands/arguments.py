@@ -77,6 +77,9 @@ def add_export(command: argparse.ArgumentParser) -> None:
         "--output", type=_path, required=True, help=".ts TorchScript, .onnx ONNX, .pt2 torch.export"
     )
     command.add_argument("--half", action="store_true", help=".onnx: weights in float16, half the size")
+    command.add_argument(
+        "--step", action="store_true", help="one call of a flow's or diffusion's denoiser, not the whole"
+    )
 
 
 def add_benchmark(command: argparse.ArgumentParser) -> None:

@@ -56,7 +56,7 @@ def convert(options: Namespace) -> int:
 
 def export(options: Namespace) -> int:
     """Write a network for other programs and check the file."""
-    difference = export_model(_network(options), options.output, half=options.half)
+    difference = export_model(_network(options), options.output, half=options.half, step=options.step)
     sizes = ", ".join(f"{height}×{width}" for height, width in CHECKED_SIZES)
     kind = FORMATS[options.output.suffix]
     print(f"{options.output}: {kind}, largest difference {difference:.1e} at {sizes}")

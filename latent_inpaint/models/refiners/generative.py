@@ -5,6 +5,8 @@ Everything in here is in standardised units; what comes in and goes out is in th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cached_property
 from typing import cast
 
 import torch
@@ -155,21 +157,43 @@ class GenerativeRefiner(Refiner):
             raise ValueError(f"n must be at least 1, got {n}")
         if generator is None:
             raise ValueError(f"generator: {type(self).__name__} draws noise, got None")
-        grid = sampling_times(self.steps if steps is None else steps, self.time_shift, self._first_time())
         batch = len(condition.masked_latent)
         drawn = seeds(n * batch if isinstance(generator, torch.Generator) else n, generator).view(n, -1)
         if drawn.shape[1] != batch:
             raise ValueError(f"generator: a list must hold one a picture, {batch}, got {drawn.shape[1]}")
-        base = self._base(condition)
-        estimate, known = self._estimate(condition, base), self._known(condition, base)
         samples = []
         for index in range(n):
             generators = seeded(drawn[index])
-            z = normal_like(condition.masked_latent, generators)
+            noise = normal_like(condition.masked_latent, generators)
             told = None if progress is None else _counted(progress, index, n)
-            task = Task(estimate, self.path, z, grid.to(z), generators, known, told)
-            samples.append(self._latent((sampler or self.sampler)(task), base))
+            samples.append(self.solve(condition, noise, generators, steps, sampler, told))
         return torch.stack(samples) if n > 1 else samples[0]
+
+    @torch.no_grad()
+    def solve(
+        self,
+        condition: Condition,
+        noise: Tensor,
+        generators: Sequence[torch.Generator] = (),
+        steps: int | None = None,
+        sampler: Sampler | None = None,
+        progress: Progress | None = None,
+    ) -> Tensor:
+        """The repaired latent that the sampler makes of this noise, `[B, C, h, w]`.
+
+        Args:
+            condition: what is known.
+            noise: standard normal numbers, `[B, C, h, w]`.
+            generators: one a picture, for samplers that draw on their way.
+            steps: see `sample`; so the rest.
+            sampler: another one than the refiner's own.
+            progress: called with (done, all).
+        """
+        grid = sampling_times(self.steps if steps is None else steps, self.time_shift, self.first_time)
+        base = self._base(condition)
+        estimate, known = self._estimate(condition, base), self._known(condition, base)
+        task = Task(estimate, self.path, noise, grid.to(noise), list(generators), known, progress)
+        return self._latent((sampler or self.sampler)(task), base)
 
     def calls(self, steps: int | None = None, sampler: Sampler | None = None) -> int:
         """How often a sample calls the denoiser, guided estimates counting twice. Arguments: see `sample`."""
@@ -181,13 +205,14 @@ class GenerativeRefiner(Refiner):
             return z
 
         z = torch.zeros(1, 1, 1, 1)
-        grid = sampling_times(self.steps if steps is None else steps, self.time_shift, self._first_time())
+        grid = sampling_times(self.steps if steps is None else steps, self.time_shift, self.first_time)
         guided = self.guidance(estimate, estimate) if self.guidance.scale != 1 else estimate
         known = Known(z, torch.ones_like(z))
         (sampler or self.sampler)(Task(guided, self.path, z, grid, [torch.Generator()], known))
         return count
 
-    def _first_time(self) -> float:
+    @cached_property
+    def first_time(self) -> float:
         """1, or less where the prediction says nothing about z0 in pure noise (ε on a flow's path)."""
         return 1.0 if self.prediction.determinant(self.path, torch.ones(())) != 0 else LAST_SIGNAL
 
@@ -199,10 +224,10 @@ class GenerativeRefiner(Refiner):
 
     def _estimate(self, condition: Condition, base: Tensor | None) -> Field:
         """ẑ0 at (z, t), guided."""
-        batch, known = len(condition.masked_latent), self._known(condition, base)
+        batch, known = condition.masked_latent.shape[0], self._known(condition, base)
 
         def field(keep: bool) -> Field:
-            kept = torch.full((batch,), keep, device=condition.masked_latent.device)
+            kept = torch.full((batch,), float(keep), device=condition.masked_latent.device) > 0.5
             channels = self._channels(condition, base, kept)
 
             def estimate(z: Tensor, t: Tensor) -> Tensor:
