@@ -48,10 +48,10 @@ def render_report(content: Mapping[str, Any], pictures: Sequence[ReportPicture])
     Args:
         content: JSON values: `title`, `facts` (pairs of label and value), `notes` (sentences), `columns`
             (`key`, `title`, `heading`, `up`, `digits`), `methods` (`name`, `fair`, `pictures`, `failed`,
-            `seconds`, `card`, and `cells` by column: `text`, `value`, `interval`, `best`), `deciles`
+            `seconds`, `calls`, `card`, and `cells` by column: `text`, `value`, `interval`, `best`), `deciles`
             (`range`, `pictures`, and `metrics` and `intervals` by method and column), `compared` (how many
             pictures have all methods; they come first), `extremes` (metric → method → `best` and `worst`,
-            indices of `pictures`).
+            indices of `pictures`), `samplers` (whether one of the methods is one).
         pictures: what the gallery shows.
     """
     from jinja2 import Environment, StrictUndefined
@@ -60,7 +60,8 @@ def render_report(content: Mapping[str, Any], pictures: Sequence[ReportPicture])
     templates = files("latent_inpaint.evaluation") / "templates"
     read = {name: (templates / name).read_text(encoding="utf-8") for name in _TEMPLATES}
     page = Environment(autoescape=True, undefined=StrictUndefined).from_string(read["report.html.j2"])
-    script = read["report.js"] + (read["gallery.js"] if pictures else "")
+    script = read["report.js"] + (read["samplers.js"] if content["samplers"] else "")
+    script += read["gallery.js"] if pictures else ""
     payload = {**content, "pictures": [_packed(picture) for picture in pictures]}
     return page.render(
         content=content,
@@ -71,7 +72,7 @@ def render_report(content: Mapping[str, Any], pictures: Sequence[ReportPicture])
     )
 
 
-_TEMPLATES = ("report.html.j2", "report.css", "report.js", "gallery.js")
+_TEMPLATES = ("report.html.j2", "report.css", "report.js", "samplers.js", "gallery.js")
 
 
 def _packed(picture: ReportPicture) -> dict[str, Any]:

@@ -69,6 +69,7 @@ def content_of(rows: Sequence[Row], cases: Extremes, pictures: Sequence[ReportPi
         "methods": _methods(rows, columns),
         "compared": sum(len(picture.results) == len(fair) for picture in pictures),
         "deciles": _deciles(rows, columns),
+        "samplers": any("calls" in row["card"] or row["metrics"].get("diversity") for row in rows),
         "extremes": _indexed(cases, {picture.name: i for i, picture in enumerate(pictures)}),
     }
 
@@ -110,6 +111,7 @@ def _methods(rows: Sequence[Row], columns: Sequence[Column]) -> list[dict[str, A
             "pictures": row["card"].get("n_images", 0),
             "failed": [f"{name}: {reason}" for name, reason in row["card"].get("failed", {}).items()],
             "seconds": row["card"].get("timing", {}).get("seconds_per_image"),
+            "calls": row["card"].get("calls"),
             "cells": {column.key: _cell(row, column, index in best[column]) for column in columns},
             "card": json.dumps(row["card"], indent=1, ensure_ascii=False),
         }

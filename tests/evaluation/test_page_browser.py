@@ -39,16 +39,24 @@ def page(pictures=6):
 
 
 def row(method, k):
-    metrics = {"ssim": 0.7 + 0.1 * k, "l1_hole": 0.3 - 0.1 * k, "fid": None}
+    metrics = {"ssim": 0.7 + 0.1 * k, "l1_hole": 0.3 - 0.1 * k, "fid": None, "fd_lite0": 50.0 - k}
+    metrics["diversity"] = 0.4 if k == 1 else None
     summary = {
         "metrics": metrics,
         "intervals": {"ssim": [metrics["ssim"] - 0.05, metrics["ssim"] + 0.05], "l1_hole": None, "fid": None},
     }
+    calls = {"calls": 4 * (k + 1)}
     area = [
         {"range": [i / DECILES, (i + 1) / DECILES], "images": 2 * (i in (1, 2, 4)), **summary}
         for i in range(DECILES)
     ]
-    card = {"n_images": 6, **method.card(), "size": 48, "failed": {"x.jpg": "too hard"} if k == 0 else {}}
+    card = {
+        "n_images": 6,
+        **calls,
+        **method.card(),
+        "size": 48,
+        "failed": {"x.jpg": "too hard"} if k == 0 else {},
+    }
     return {"method": method.name, **summary, "hole_area": area, "card": card}
 
 
@@ -59,7 +67,12 @@ def test_the_page_works_in_a_browser(browser, tmp_path):
     texts = "return [...document.querySelectorAll('{}')].map(node => node.textContent.trim())"
 
     # table: best among the fair ones, failures, sorting
-    assert browser.run(texts.format(".results td.best")) == ["0.8000" + "0.7500 – 0.8500", "0.2000"]
+    assert browser.run(texts.format(".results td.best")) == [
+        "0.8000" + "0.7500 – 0.8500",
+        "0.2000",
+        "49.00",
+        "0.4000",
+    ]
     assert browser.run(texts.format(".failed")) == ["1 failed"]
     browser.click(".results thead th:nth-child(2)")
     assert browser.run(texts.format(".results tbody .name")) == ["ground_truth", "grey", "mean"]
@@ -71,6 +84,13 @@ def test_the_page_works_in_a_browser(browser, tmp_path):
     assert browser.run(bars) == 3
     browser.click("[data-choice='area-metric'] button:nth-child(2)")
     assert "L1 hole" in browser.run("return document.querySelector('.chart .note').textContent")
+
+    # samplers: distance against diversity and against calls, of those that have them
+    dots = (
+        "return [...document.querySelectorAll('.scatters svg')].map(s => s.querySelectorAll('circle').length)"
+    )
+    assert browser.run(dots) == [1, 2]
+    assert "8" in browser.run(texts.format(".scatters svg:nth-child(2) text"))
 
     # gallery: picture, method, slider, zoom
     browser.click(".strip button:nth-child(2)")
