@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -69,7 +69,11 @@ def network(row: Row, ngf: int, n_blocks: int = 9) -> LatentInpainter:
 
 
 def training_step(
-    model: LatentInpainter, pixels: bool, dtype: torch.dtype | None = None
+    model: LatentInpainter,
+    pixels: bool = False,
+    dtype: torch.dtype | None = None,
+    objective: Objective | None = None,
+    latents: Mapping[str, Tensor] | None = None,
 ) -> Callable[[Tensor, Tensor], None]:
     """A function of image and mask that makes one training step: forward, backward, clipping, Adam.
 
@@ -77,8 +81,11 @@ def training_step(
         model: trains its parameters that require gradients.
         pixels: L1 in pixels; else in the latent.
         dtype: of autocast; None for none.
+        objective: another than L1.
+        latents: of the batch, from a cache.
     """
-    objective = Objective({"l1": PixelL1() if pixels else LatentL1()})
+    objective = objective or Objective({"l1": PixelL1() if pixels else LatentL1()})
+    generator = torch.Generator().manual_seed(0)
     parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
     turn = Turn("network", parameters, objective, partial(torch.optim.Adam, lr=1e-4))
     optimizer = turn.make_optimizer()
@@ -90,7 +97,8 @@ def training_step(
     def step(image: Tensor, mask: Tensor) -> None:
         def value(turn: Turn) -> Tensor:
             with torch.autocast(image.device.type, dtype) if dtype else nullcontext():
-                total = turn.objective(InpaintingOutputs(model, image, mask))[0]
+                outputs = InpaintingOutputs(model, image, mask, generator, latents=latents)
+                total = turn.objective(outputs)[0]
             optimizer.zero_grad()
             return total
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ class Batch(NamedTuple):
             of which there are several.
         target: what the filled picture should be, `[B, 3, H, W]`, where that is not the picture itself.
         composites: whether fills are put into the picture, whose known pixels are kept.
+        latents: what a cache holds of them, `[B, C, h, w]`: `target`, the picture's, and perhaps `masked`,
+            the masked picture's.
     """
 
     image: torch.Tensor
@@ -26,6 +28,7 @@ class Batch(NamedTuple):
     name: list[str]
     target: torch.Tensor | None = None
     composites: bool = True
+    latents: Mapping[str, torch.Tensor] | None = None
 
     @property
     def truth(self) -> torch.Tensor:
@@ -45,14 +48,26 @@ class Batch(NamedTuple):
         chosen = list(indices)
         target = None if self.target is None else self.target[chosen]
         names = [self.name[i] for i in chosen]
-        return Batch(self.image[chosen], self.mask[chosen], names, target, self.composites)
+        latents = None if self.latents is None else {kind: z[chosen] for kind, z in self.latents.items()}
+        return Batch(self.image[chosen], self.mask[chosen], names, target, self.composites, latents)
 
 
 def collated(batches: Sequence[Batch]) -> Batch:
     """Several batches as one."""
     import torch
 
-    images, masks, names, targets, composites = zip(*batches)
+    images, masks, names, targets, composites, latents = zip(*batches)
     target = None if targets[0] is None else torch.cat(targets)
     every = [name for batch in names for name in batch]
-    return Batch(torch.cat(images), torch.cat(masks), every, target, composites[0])
+    kept = joined_latents(latents, torch.cat)
+    return Batch(torch.cat(images), torch.cat(masks), every, target, composites[0], kept)
+
+
+def joined_latents(
+    latents: Sequence[Mapping[str, torch.Tensor] | None],
+    join: Callable[[list[torch.Tensor]], torch.Tensor],
+) -> dict[str, torch.Tensor] | None:
+    """Latents of several samples or batches as those of one; None where the first has none."""
+    if latents[0] is None:
+        return None
+    return {kind: join([one[kind] for one in latents if one is not None]) for kind in latents[0]}

@@ -8,6 +8,7 @@ from typing import Any
 from torch.utils.data import Subset
 
 from latent_inpaint.data.datasets import PictureReader, TrainDataset, Transform, ValDataset
+from latent_inpaint.data.latent_cache import CachedLatents
 from latent_inpaint.data.layouts import Layout, Splits
 from latent_inpaint.data.listing import Listing, existing_folder, read_file_list
 from latent_inpaint.data.loaders import EndlessLoader, ReadableBatches, process, torch_loader
@@ -47,6 +48,11 @@ class InpaintingDataModule(ResumableDataModule):
             are read; null reads all in full.
         cache_mb: decoded training pictures kept in memory, per worker.
         augment_on_device: whole batches are augmented on the device, see `ResumableDataModule`.
+        cache_latents: epochs of training samples whose latents are computed once and kept in a cache on the
+            disk; later epochs are these again. Null: samples are always new.
+
+    Attributes:
+        cached: the samples of the cache, set by the training.
     """
 
     def __init__(
@@ -68,6 +74,7 @@ class InpaintingDataModule(ResumableDataModule):
         short_side_limit: float | None = 4.0,
         cache_mb: float = 256.0,
         augment_on_device: bool = False,
+        cache_latents: int | None = None,
     ) -> None:
         super().__init__(train_transform, seed, augment_on_device)
         _check_whole(size=(size, 1), batch_size=(batch_size, 1), num_workers=(num_workers, 0), seed=(seed, 0))
@@ -75,6 +82,12 @@ class InpaintingDataModule(ResumableDataModule):
             raise ValueError(f"short_side_limit: expected null or at least 1, got {short_side_limit}")
         if augment_on_device and isinstance(train_masks, PictureMasks):
             raise ValueError("augment_on_device: masks that belong to pictures are augmented by the workers")
+        if cache_latents is not None:
+            _check_whole(cache_latents=(cache_latents, 1))
+            if augment_on_device or isinstance(train_masks, PictureMasks):
+                raise ValueError("cache_latents: not with augment_on_device, nor with masks of pictures' own")
+        self.cache_latents = cache_latents
+        self.cached: CachedLatents | None = None
         self.layout = layout
         self.train_masks = train_masks
         self.val_masks = as_mask_source(val_masks, seed)
@@ -145,7 +158,7 @@ class InpaintingDataModule(ResumableDataModule):
 
     def train_dataloader(self) -> EndlessLoader:
         """An endless loader of `Batch`, from picture `images_seen` on."""
-        dataset = self.train_dataset()
+        dataset = self.cached or self.train_dataset()
         n_pictures, seen = len(self.splits.train), lambda: self.images_seen
         order = EndlessBatches(n_pictures, self.batch_size, self.seed, seen, *process())
         return EndlessLoader(torch_loader(dataset, self.num_workers, batch_sampler=order))
@@ -169,6 +182,10 @@ class InpaintingDataModule(ResumableDataModule):
             "batch_size": self.batch_size,
         }
         return fingerprint(facts)
+
+    def samples_fingerprint(self) -> str:
+        """SHA-256 of what determines the training samples, masks included."""
+        return fingerprint({"pictures": self.fingerprint(), "masks": repr(self.train_masks)})
 
     def val_file_list_hash(self) -> str:
         """SHA-256 of the validation pictures' relative names and file sizes, and of how they are cut."""

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from latent_inpaint.data import Batch
+from latent_inpaint.data import Batch, joined_latents
 from latent_inpaint.data.crops import CENTRE, Anchor, Crop
 from latent_inpaint.data.listing import Listing
 from latent_inpaint.data.mask_sources import MaskSource, NoMaskError, hole_in
@@ -46,9 +46,10 @@ def collate(samples: Sequence[Batch | None]) -> Batch | None:
     readable = [sample for sample in samples if sample is not None]
     if not readable:
         return None
-    images, masks, names, targets, composites = zip(*readable)
+    images, masks, names, targets, composites, latents = zip(*readable)
     target = None if targets[0] is None else torch.stack(targets)
-    return Batch(torch.stack(images), torch.stack(masks), list(names), target, composites[0])
+    kept = joined_latents(latents, torch.stack)
+    return Batch(torch.stack(images), torch.stack(masks), list(names), target, composites[0], kept)
 
 
 class Targets:

@@ -41,7 +41,8 @@ class InpaintingTraining(TrainingModule):
 
     def _outputs(self, batch: Batch, batch_idx: int) -> InpaintingOutputs:
         source = None if batch.target is None else batch.image
-        return InpaintingOutputs(self.model, batch.truth, batch.mask, self.generator(batch_idx), source)
+        generator = self.generator(batch_idx)
+        return InpaintingOutputs(self.model, batch.truth, batch.mask, generator, source, batch.latents)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Log SSIM, PSNR and L1 in the hole on held-out pictures, and the terms; return the composites."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any, cast
 
@@ -63,6 +63,7 @@ class InpaintingOutputs(_Looked):
         mask: `[B, 1, H, W]` in {0, 1}, 1 = hole.
         generator: source of everything random in the step.
         source: what is filled, `[B, 3, H, W]`, where that is not the truth with a hole.
+        latents: what a cache has of them, see `Batch`.
 
     Raises:
         ValueError: shapes that do not fit.
@@ -75,6 +76,7 @@ class InpaintingOutputs(_Looked):
         mask: Tensor,
         generator: torch.Generator | None = None,
         source: Tensor | None = None,
+        latents: Mapping[str, Tensor] | None = None,
     ) -> None:
         super().__init__()
         check_shapes(image, mask)
@@ -88,10 +90,13 @@ class InpaintingOutputs(_Looked):
         self.source = image if source is None else source
         self.mask = mask
         self.generator = generator
+        self._cached = latents or {}
 
     @cached_property
     def masked_latent(self) -> Tensor:
         """`E(x ⊙ (1 − m))`, guided by the mask, `[B, C, h, w]`."""
+        if "masked" in self._cached:
+            return self._cached["masked"]
         return self.model.encode_masked(self.source, self.mask)
 
     @cached_property
@@ -114,6 +119,8 @@ class InpaintingOutputs(_Looked):
     @cached_property
     def target_latent(self) -> Tensor:
         """The true picture's latent `E(x)` by the plain encoder, without gradient, `[B, C, h, w]`."""
+        if "target" in self._cached:
+            return self._cached["target"]
         with torch.no_grad():
             return self.model.encode(self.image)
 

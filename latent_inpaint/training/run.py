@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from omegaconf import DictConfig, OmegaConf
 
 from latent_inpaint.instantiate import instantiate
 from latent_inpaint.models import LatentInpainter, save_model
 from latent_inpaint.models.storage import load_weights, read_checkpoint
+from latent_inpaint.training.caching import cache_latents
 from latent_inpaint.training.checkpoints import (
     LAST_NAME,
     initialise_adversaries,
@@ -103,6 +105,7 @@ def train_inpainting(
         initialise_from(model, cfg.init_from)
     last = run / "checkpoints" / LAST_NAME
     ends = {stage.name: stage.last_step for stage in planned_stages(cfg)}
+    device = "cuda" if cfg.trainer.accelerator != "cpu" and torch.cuda.is_available() else "cpu"
     if resume is not None and read_checkpoint(resume)["global_step"] >= stages[-1].last_step:
         log.info("%s is finished: there is nothing to train (trainer.max_steps goes on)", run)
     for stage in stages:
@@ -114,6 +117,7 @@ def train_inpainting(
         if stage is not stages[0]:
             share(partial(hand_over, last, module, stage))
             resume = last
+        cache_latents(module, datamodule, Path(cfg.paths.cache) / "latents", device)
         number = 2 + list(ends).index(stage.name)
         trainer = fit(cfg, stage, ends, module, datamodule, run, f"Stage {number}: {stage.name}", resume)
         if trainer.global_step < stage.last_step:
