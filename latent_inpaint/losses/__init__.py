@@ -2,6 +2,7 @@
 
 from latent_inpaint.losses.adversarial import Adversary, discriminator_loss, generator_loss, r1_penalty
 from latent_inpaint.losses.base import LossTerm
+from latent_inpaint.losses.e_latent_lpips import ELatentLPIPS
 from latent_inpaint.losses.feature_matching import feature_matching_loss
 from latent_inpaint.losses.hole_weights import HoleWeights
 from latent_inpaint.losses.latent_l1 import LatentL1, latent_l1
@@ -18,6 +19,7 @@ from latent_inpaint.losses.shared import Shared
 
 __all__ = [
     "Adversary",
+    "ELatentLPIPS",
     "HoleWeights",
     "LatentL1",
     "LatentNetwork",
