@@ -36,6 +36,7 @@ from latent_inpaint.models.refiners.base import Condition, FunctionRefiner, Refi
 from latent_inpaint.models.refiners.diffusion import DiffusionRefiner
 from latent_inpaint.models.refiners.ffc import FFCRefiner
 from latent_inpaint.models.refiners.flow import FlowRefiner
+from latent_inpaint.models.refiners.modulated import ModulatedFFCRefiner
 from latent_inpaint.models.refiners.recurrent import RecurrentFFCRefiner
 from latent_inpaint.models.storage import load_model, save_model
 
@@ -71,6 +72,7 @@ __all__ = [
     "MMDiTDenoiser",
     "MaskAsAlpha",
     "MaskControl",
+    "ModulatedFFCRefiner",
     "PatchDiscriminator",
     "ProjectedDiscriminator",
     "RecurrentFFCRefiner",

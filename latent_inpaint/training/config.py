@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import Any
 
 from omegaconf import ListConfig, OmegaConf
 
@@ -20,11 +21,14 @@ def register_resolvers() -> None:
     OmegaConf.register_new_resolver("decoder_channels", _decoder_channels, replace=True)
     OmegaConf.register_new_resolver("validation_interval", lambda steps: max(1, steps // 5), replace=True)
     OmegaConf.register_new_resolver("share", _share, replace=True)
-    OmegaConf.register_new_resolver("down_factor", lambda stages: 2 ** (len(stages) - 1), replace=True)
+    OmegaConf.register_new_resolver(
+        "down_factor", lambda stages: 2 ** (len(_looked_up(stages)) - 1), replace=True
+    )
     OmegaConf.register_new_resolver("condition_channels", _condition_channels, replace=True)
     OmegaConf.register_new_resolver("dimension_shift", _dimension_shift, replace=True)
     OmegaConf.register_new_resolver("style_widths", _style_widths, replace=True)
     OmegaConf.register_new_resolver("times", lambda a, b: a * b, replace=True)
+    OmegaConf.register_new_resolver("plus", lambda a, b: _looked_up(a) + b, replace=True)
 
 
 def share_cores() -> None:
@@ -63,9 +67,18 @@ def _share(steps: int, part: int, of: int) -> int:
 
 def _condition_channels(channels: int, down_factor: int, mean: bool = False) -> int:
     """What a denoiser sees beside the latent: see `models.refiners.conditioning.condition_channels`."""
-    return (2 if mean else 1) * channels + 1 + down_factor**2
+    return (2 if mean else 1) * _looked_up(channels) + 1 + down_factor**2
 
 
 def _dimension_shift(channels: int, size: int, down_factor: int) -> float:
     """As `paths.times.dimension_shift`; 1 for a latent of few numbers."""
-    return max(1.0, round((channels * (size / down_factor) ** 2 / 4096) ** 0.5, 3))
+    return max(1.0, round((_looked_up(channels) * (size / down_factor) ** 2 / 4096) ** 0.5, 3))
+
+
+def _looked_up(value: Any) -> Any:
+    """A value of a pretrained autoencoder that is read from its files, `read_latent_channels` say."""
+    if not OmegaConf.is_dict(value):
+        return value
+    from latent_inpaint.instantiate import instantiate
+
+    return instantiate(value)

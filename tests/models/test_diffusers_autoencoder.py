@@ -30,6 +30,7 @@ from latent_inpaint.models.autoencoders.diffusers import (
     read_stage_channels,
 )
 from latent_inpaint.models.autoencoders.diffusers_files import make_network
+from latent_inpaint.models.refiners import condition_channels
 from latent_inpaint.models.refiners.base import Refined
 from latent_inpaint.training.outputs import InpaintingOutputs
 
@@ -183,6 +184,31 @@ def test_a_run_trains_evaluates_saves_and_loads(case, compose, monkeypatch):
             )
         )
         assert resumed == run.resolve()
+
+
+def test_a_flow_knows_the_shape_of_its_latents(case, compose):
+    from latent_inpaint.training.run import train
+
+    name, _, folder, encoder, _ = case
+    run = train(compose("flow_lpl", f"autoencoder={name}", f"autoencoder.path={folder}", "data.size=64"))
+    model = latent_inpaint.load(run).model
+    assert model.down_factor == encoder.down_factor == (8 if name == "tiny" else 4)
+    channels = encoder.latent_channels
+    enter = model.refiner.denoiser.encoder.enter
+    assert enter.in_channels == channels + condition_channels(channels, encoder.down_factor)
+
+
+def test_latent_diffusions_recipe_on_its_kind_of_autoencoder(case, compose):
+    """On VQ-f4 the denoiser sees 3 + 3 + 1 channels."""
+    from latent_inpaint.training.run import train
+
+    name, _, folder, encoder, _ = case
+    if name != "vq":
+        pytest.skip("theirs is a VQModel")
+    run = train(compose("ldm_inpaint", "autoencoder=vq", f"autoencoder.path={folder}", "data.size=64"))
+    refiner = latent_inpaint.load(run).model.refiner
+    assert refiner.denoiser.encoder.enter.in_channels == 2 * encoder.latent_channels + 1 == 7
+    assert refiner.calls() == 50 and refiner.path.betas.end == 0.0205
 
 
 def test_stage_1_has_nothing_to_do(case, compose):

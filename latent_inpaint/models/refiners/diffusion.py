@@ -5,6 +5,7 @@ from __future__ import annotations
 from latent_inpaint.models.denoisers.base import Denoiser
 from latent_inpaint.models.parts import part
 from latent_inpaint.models.refiners.base import Refiner
+from latent_inpaint.models.refiners.conditioning import ExactView, View
 from latent_inpaint.models.refiners.generative import GenerativeRefiner
 from latent_inpaint.models.refiners.sampling import DDIM, Guidance, Sampler
 from latent_inpaint.paths.path import VariancePreservingPath
@@ -35,6 +36,7 @@ class DiffusionRefiner(GenerativeRefiner):
         clean_known: as in `FlowRefiner`.
         non_negative: as in `FlowRefiner`.
         n_batches: batches over which the latents' mean and deviation are measured.
+        view: what the denoiser sees of the condition.
 
     Raises:
         ValueError: settings that do not fit each other; ε on a path that ends without signal.
@@ -57,6 +59,7 @@ class DiffusionRefiner(GenerativeRefiner):
         clean_known: bool = False,
         non_negative: bool = False,
         n_batches: int = 100,
+        view: View = ExactView(),
     ) -> None:
         if path.zero_terminal_snr and isinstance(prediction, Noise):
             raise ValueError(
@@ -79,4 +82,5 @@ class DiffusionRefiner(GenerativeRefiner):
             clean_known,
             non_negative,
             n_batches,
+            view,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from latent_inpaint.models.denoisers.base import Denoiser
 from latent_inpaint.models.parts import part
 from latent_inpaint.models.refiners.base import Refiner
+from latent_inpaint.models.refiners.conditioning import ExactView, View
 from latent_inpaint.models.refiners.generative import GenerativeRefiner
 from latent_inpaint.models.refiners.sampling import Euler, Guidance, Sampler
 from latent_inpaint.paths.path import LinearPath
@@ -20,8 +21,7 @@ class FlowRefiner(GenerativeRefiner):
     As set here: z0 is predicted, its error counts as that of the velocity (JiT, Li & He, 2025).
 
     Args:
-        denoiser: network; its `condition_channels` are those of the function of that name, or 0 for an
-            unconditional one.
+        denoiser: network; its `condition_channels` are those of the view, or 0 for an unconditional one.
         prediction: what it predicts.
         times: density of the times in training.
         time_shift: of the times in training and of the sampler's steps; see `dimension_shift`.
@@ -36,6 +36,7 @@ class FlowRefiner(GenerativeRefiner):
             2410.09306).
         non_negative: no value of the latent is below 0, as after the ReLU of LaMa's encoder.
         n_batches: batches over which the latents' mean and deviation are measured.
+        view: what the denoiser sees of the condition.
 
     Raises:
         ValueError: settings that do not fit each other.
@@ -57,6 +58,7 @@ class FlowRefiner(GenerativeRefiner):
         clean_known: bool = False,
         non_negative: bool = False,
         n_batches: int = 100,
+        view: View = ExactView(),
     ) -> None:
         super().__init__(
             denoiser,
@@ -74,4 +76,5 @@ class FlowRefiner(GenerativeRefiner):
             clean_known,
             non_negative,
             n_batches,
+            view,
         )

@@ -15,7 +15,7 @@ from torch import Tensor
 from latent_inpaint.models.denoisers.base import Denoiser, trains
 from latent_inpaint.models.latent_statistics import LatentStatistics
 from latent_inpaint.models.refiners.base import Condition, Refined, Refiner
-from latent_inpaint.models.refiners.conditioning import check_settings, shown
+from latent_inpaint.models.refiners.conditioning import View, check_settings
 from latent_inpaint.models.refiners.denoised import Denoised
 from latent_inpaint.models.refiners.sampling import Guidance, Sampler, Task
 from latent_inpaint.paths.known import Known, position_times
@@ -53,9 +53,11 @@ class GenerativeRefiner(Refiner):
         clean_known: bool,
         non_negative: bool,
         n_batches: int,
+        view: View,
     ) -> None:
         super().__init__()
-        check_settings(denoiser, steps, dropped, guidance, mean, down_factor, clean_known)
+        check_settings(denoiser, steps, dropped, guidance, mean, down_factor, clean_known, view)
+        self.view = view
         self.denoiser = denoiser
         self.path, self.prediction = path, prediction
         self.times, self.time_shift = times, time_shift
@@ -244,7 +246,7 @@ class GenerativeRefiner(Refiner):
     def _channels(self, condition: Condition, base: Tensor | None, kept: Tensor) -> Tensor | None:
         if not self.denoiser.condition_channels:
             return None
-        return shown(condition, base, kept, self.condition_statistics)
+        return self.view(condition, base, kept, self.condition_statistics)
 
     def _known(self, condition: Condition, base: Tensor | None) -> Known | None:
         if condition.hole is None:
