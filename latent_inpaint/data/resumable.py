@@ -1,5 +1,6 @@
 """What every data module has: the position in the training data, kept in checkpoints, and what it decides."""
 
+import copy
 from itertools import islice
 from typing import Any
 
@@ -36,6 +37,12 @@ class ResumableDataModule(LightningDataModule):
         self.train_transform = train_transform
         self.augment_on_device = augment_on_device
         self.worker_transform, self._augmentation = _divided(train_transform, augment_on_device)
+
+    def with_batch_size(self, batch_size: int) -> Any:
+        """The same pictures in batches of another size, from the first one on; they are not listed again."""
+        other: Any = copy.copy(self)
+        other.batch_size, other.images_seen, other.trainer = batch_size, 0, None
+        return other
 
     def state_dict(self) -> dict[str, int]:
         """The position in the training data, for the checkpoint."""

@@ -45,6 +45,7 @@ class MetricNetworks:
         _check_choice("lpips_net", lpips_net, tuple(lpips.WEIGHTS))
         self.backbone, self.lpips_net, self.device = backbone, lpips_net, torch.device(device)
         self.missing: list[str] = []
+        self._left_out: list[WeightsFile] = []
         self.perceptual = lite0.Lite0Features().folded().to(self.device)
         self.frechet: dict[str, Lite0FrechetFeatures | InceptionFrechetFeatures] = {
             "lite0": Lite0FrechetFeatures().to(self.device)
@@ -56,6 +57,10 @@ class MetricNetworks:
             self.frechet["inception_antialiased"] = InceptionFrechetFeatures(network, antialiased=True)
         if path := self._find(lpips.WEIGHTS[lpips_net], lpips_weights):
             self.lpips = lpips.LPIPSFeatures(lpips_net, path, lpips_sha256).to(self.device)
+        if self._left_out:
+            metrics = ", ".join(weights.needed_by for weights in self._left_out)
+            names = " ".join(weights.name for weights in self._left_out)
+            logger.info("not measured: %s (`latent-inpaint download %s` brings weights)", metrics, names)
 
     def weights_sha256(self, backbone: str) -> str:
         """Return the checksum of a Fréchet backbone's weights."""
@@ -102,7 +107,12 @@ class MetricNetworks:
                 found = weights.require(None)
         if found is None:
             self.missing.append(f"{weights.needed_by} is null: {weights.missing_line(path)}")
-            logger.log(logging.ERROR if self.backbone == "standard" else logging.WARNING, self.missing[-1])
+            if self.backbone == "auto" and path is None:
+                self._left_out.append(weights)
+            else:
+                logger.log(
+                    logging.ERROR if self.backbone == "standard" else logging.WARNING, self.missing[-1]
+                )
         return found
 
 

@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from latent_inpaint.instantiate import instantiate
 from latent_inpaint.models import LatentInpainter, save_model
-from latent_inpaint.models.storage import load_weights, read_checkpoint
+from latent_inpaint.models.storage import WEIGHTS_NAME, load_weights, read_checkpoint
 from latent_inpaint.training.caching import cache_latents
 from latent_inpaint.training.checkpoints import (
     LAST_NAME,
@@ -108,6 +108,8 @@ def train_inpainting(
     device = "cuda" if cfg.trainer.accelerator != "cpu" and torch.cuda.is_available() else "cpu"
     if resume is not None and read_checkpoint(resume)["global_step"] >= stages[-1].last_step:
         log.info("%s is finished: there is nothing to train (trainer.max_steps goes on)", run)
+        if (run / "model" / WEIGHTS_NAME).is_file():
+            return
     for stage in stages:
         module = stage.build(model)
         if stage is stages[0] and cfg.init_from is not None and resume is None:
@@ -140,7 +142,7 @@ def build_model(cfg: DictConfig, datamodule: Any, resume: Path | None) -> Latent
             autoencoder_recipe(cfg, datamodule),
             Path(cfg.paths.cache) / "autoencoder",
             lambda folder, last: train_autoencoder(
-                cfg, instantiate(autoencoder_data(cfg)), folder, last, run_card(cfg)
+                cfg, datamodule.with_batch_size(autoencoder_data(cfg).batch_size), folder, last, run_card(cfg)
             ),
         )
     pl.seed_everything(cfg.seed, verbose=False)

@@ -149,10 +149,16 @@ def test_an_unreadable_cache_is_computed_again(pictures, tmp_path, caplog):
     assert "unreadable" in caplog.text
 
 
-def test_missing_weights_are_one_line_each_and_never_an_error(no_network, pictures, caplog, tmp_path):
+def test_missing_weights_are_said_and_never_an_error(no_network, pictures, caplog, tmp_path):
+    caplog.set_level(logging.INFO)
+    MetricSuite(backbone="auto", replicates=0)
+    (record,) = caplog.records
+    assert record.levelno == logging.INFO and "not measured: FID (and P-IDS, U-IDS), LPIPS" in caplog.text
+    assert "`latent-inpaint download inception alexnet`" in caplog.text
     for backbone, level in (("auto", logging.WARNING), ("standard", logging.ERROR)):
         caplog.clear()
-        suite = MetricSuite(backbone=backbone, inception_weights=tmp_path / "none.pth", replicates=0)
+        here = {"inception_weights": tmp_path / "none.pth", "lpips_weights": tmp_path / "neither.pth"}
+        suite = MetricSuite(backbone=backbone, replicates=0, **here)
         assert [record.levelno for record in caplog.records] == [level, level]
         for record, key in zip(caplog.records, ("metrics.inception_weights=", "metrics.lpips_weights=")):
             assert key in record.getMessage()

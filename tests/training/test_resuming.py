@@ -3,6 +3,7 @@
 import pytest
 from omegaconf import OmegaConf
 
+from latent_inpaint.evaluation.after_training import train_and_evaluate
 from latent_inpaint.training.resuming import checkpoint_of, resumed_config, save_config
 from latent_inpaint.training.run import train
 
@@ -63,6 +64,24 @@ def test_a_finished_run_says_so(compose, run, monkeypatch, caplog):
     with caplog.at_level("INFO"):
         train(resumed(compose, run))
     assert "is finished: there is nothing to train" in caplog.text
+
+
+def test_a_finished_run_is_not_evaluated_again(compose, caplog):
+    run = train_and_evaluate(compose("latent_control"))
+    written = (run / "metrics.json").stat().st_mtime_ns
+    with caplog.at_level("INFO"):
+        train_and_evaluate(resumed(compose, run))
+    assert "has the metrics of these weights" in caplog.text
+    assert (run / "metrics.json").stat().st_mtime_ns == written
+    with caplog.at_level("INFO"):
+        train_and_evaluate(resumed(compose, run, "trainer.max_steps=3"))
+    assert (run / "metrics.json").stat().st_mtime_ns > written
+
+
+def test_pictures_are_listed_once_for_both_stages(compose, caplog, own_cache):
+    with caplog.at_level("INFO"):
+        train(compose("latent", "autoencoder.max_steps=1"))
+    assert caplog.text.count("training, ") == 1
 
 
 def test_what_is_not_there_is_said(tmp_path, compose):
