@@ -112,7 +112,18 @@ def run(cfg: DictConfig) -> Path | None:
         return None
     folder = new_folder(results / str(cfg.run_name))
     gallery = instantiate(cfg.gallery)
-    rows = compare(methods, data, suite, folder, names, journals, gallery, cfg.seed, samples=cfg.samples)
+    rows = compare(
+        methods,
+        data,
+        suite,
+        folder,
+        names,
+        journals,
+        gallery,
+        cfg.seed,
+        samples=cfg.samples,
+        judge_steps=cfg.judge,
+    )
     if board is not None:
         add_rows(board, rows)
     return folder

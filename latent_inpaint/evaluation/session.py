@@ -21,6 +21,7 @@ from latent_inpaint.evaluation.ceiling import AutoencoderCeiling
 from latent_inpaint.evaluation.files import ROWS_NAME, write_rows
 from latent_inpaint.evaluation.gallery import Gallery
 from latent_inpaint.evaluation.journal import Journal
+from latent_inpaint.evaluation.judge import judge
 from latent_inpaint.evaluation.methods import Method
 from latent_inpaint.evaluation.networks import Network
 from latent_inpaint.evaluation.pictures import picture_values, write_pictures
@@ -67,6 +68,7 @@ def compare(
     seed: int = 0,
     kept: Path | None = None,
     samples: int = 1,
+    judge_steps: int = 0,
 ) -> list[dict[str, Any]]:
     """Measure methods on the validation pictures, print the table, write the results; return the rows.
 
@@ -82,6 +84,7 @@ def compare(
         kept: where values of methods without a network are kept, for the next evaluation of the same data,
             masks and metrics: the jobs of a sweep measure them once.
         samples: fills of each picture by methods that draw.
+        judge_steps: of the training of a judge for each method, see `judge`; 0: none.
 
     Raises:
         ValueError: fewer than one sample.
@@ -111,6 +114,12 @@ def compare(
     unreadable = sorted(data.summary()["val_unreadable"])
     for row in rows:
         row["card"] |= {"n_unreadable": len(unreadable), "unreadable": unreadable}
+    if judge_steps:
+        for row, (accuracy, interval) in zip(
+            rows, judge(methods, data.val_dataloader(), judge_steps, seed).values(), strict=True
+        ):
+            row["metrics"]["judge"], row["intervals"]["judge"] = accuracy, interval
+            row["card"]["judge"] = {"steps": judge_steps, "seed": seed}
     Console(width=None if sys.stdout.isatty() else LOG_WIDTH).print(console_table(rows, _title(rows)))
     write_rows(folder / ROWS_NAME, rows)
     write_text(folder / MARKDOWN_NAME, markdown_rows(rows))

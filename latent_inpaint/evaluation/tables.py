@@ -53,6 +53,7 @@ COLUMNS = (
     Column("lpips", "LPIPS", False, 4),
     Column("p_ids", "P-IDS", True, 4),
     Column("u_ids", "U-IDS", True, 4),
+    Column("judge", "Judge", False, 3),
     Column("diversity", "Diversity", True, 4),
     Column("diversity_lpips", "Diversity LPIPS", True, 4),
     Column("l1_mean", "L1 of the mean", False, 4),
