@@ -11,6 +11,7 @@ from pathlib import Path
 
 from latent_inpaint.models.storage import WEIGHTS_NAME
 from reproduction.arguments import parser
+from reproduction.costs import step_costs
 from reproduction.jobs import Job, run_jobs
 from reproduction.planning import Plan, Planned, State, autoencoder_for
 from reproduction.report import collect, write_report
@@ -53,7 +54,9 @@ def main(root: Path, arguments: Sequence[str] | None = None) -> int:
     def report(job: Job | None = None) -> None:
         now = plan.look()
         results = collect(rows, now, settings, states(now, settings))
-        page = write_report(results, settings, folder, not options.no_pictures)
+        measured = [row for row in rows if results.of(row.name)]
+        costs = step_costs(measured, settings, root / "conf")
+        page = write_report(results, settings, folder, not options.no_pictures, costs)
         log.info("report: %s", page)
 
     status = 0 if options.report_only else _train(asked, settings, root, options.jobs, report)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from latent_inpaint.evaluation.tables import COLUMNS
 from latent_inpaint.files import replacing, write_text
+from latent_inpaint.training.dry_run import StepCost
+from reproduction.costs import costs_table
 from reproduction.document import Bullets, Document, Picture, Section, Text, html, markdown
 from reproduction.findings import Results
 from reproduction.planning import Planned, State
@@ -59,7 +61,13 @@ def collect(
     return Results(rows, measured, states, settings.steps)
 
 
-def write_report(results: Results, settings: Settings, folder: Path, pictures: bool = True) -> Path:
+def write_report(
+    results: Results,
+    settings: Settings,
+    folder: Path,
+    pictures: bool = True,
+    costs: dict[str, StepCost] | None = None,
+) -> Path:
     """Write `rows.json`, `report.md`, `report.html` and the pictures that they show; return the page's path.
 
     What its authors wrote into `remarks.md` in the same folder, a list, becomes a part of the report.
@@ -69,9 +77,12 @@ def write_report(results: Results, settings: Settings, folder: Path, pictures: b
         settings: of all runs.
         folder: for the report.
         pictures: whether sheets of photographs belong to it.
+        costs: of a step, by row.
     """
     write_text(folder / "rows.json", runs_text(results))
-    document = report(results, sheets(results, settings) if pictures else [], remarks(folder / REMARKS))
+    document = report(
+        results, sheets(results, settings) if pictures else [], remarks(folder / REMARKS), costs
+    )
     for picture in document.pictures():
         with replacing(folder / picture.path) as file:
             file.write(picture.content)
@@ -127,7 +138,12 @@ def _samples(row: Row, results: Results, settings: Settings) -> Path | None:
     return settings.folder(Run(row, result.seed)) / "samples" / f"step_{result.steps:07d}.png"
 
 
-def report(results: Results, photographs: Sequence[Picture] = (), remarks: Sequence[str] = ()) -> Document:
+def report(
+    results: Results,
+    photographs: Sequence[Picture] = (),
+    remarks: Sequence[str] = (),
+    costs: dict[str, StepCost] | None = None,
+) -> Document:
     """The document; what was not measured is said to be missing."""
     sections = [
         Section("What was measured", [Text(_facts(results)), Bullets(NOTES)]),
@@ -138,6 +154,8 @@ def report(results: Results, photographs: Sequence[Picture] = (), remarks: Seque
         *(_equal_steps(results, steps) for steps in results.levels),
     ]
     sections += [_equal_seconds(results, seconds) for seconds in results.levels_of_seconds]
+    if costs:
+        sections.append(Section("What a step costs", [Text(COSTS_TEXT), costs_table(results, costs)]))
     curves = _curves(results)
     if curves:
         sections.append(Section("Curves", [Text(CURVES_TEXT), *curves]))
@@ -223,5 +241,9 @@ EQUAL_STEPS = (
 EQUAL_SECONDS = (
     "Metrics after {seconds:.0f} seconds of computing, of the rows that were validated before and after "
     "that, by linear interpolation; means over seeds."
+)
+COSTS_TEXT = (
+    "Operations and peak memory are counted without computing (`dry_run`), of a step of the row's last "
+    "stage, the optimizer's state included. Images a second are of one core while it trained."
 )
 CURVES_TEXT = "Lines are means over seeds, bands reach from the lowest to the highest seed; dashed: †."

@@ -53,6 +53,7 @@ class Result:
         curves: while it trained.
         card: what the numbers depend on; empty for a run that was begun.
         config: what determined the weights, flat.
+        shares: of the objective that terms with a share had, means over the second half of what was logged.
         others: method → metrics of what was evaluated beside it.
     """
 
@@ -65,6 +66,7 @@ class Result:
     card: Mapping[str, Any] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
     others: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
+    shares: tuple[float, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -120,6 +122,7 @@ def read_result(folder: Path, row: str, seed: int, cache: Path) -> Result:
         card={key: own["card"][key] for key in CARD if key in own["card"]},
         config=config,
         others={name: entry["metrics"] for name, entry in rows.items()},
+        shares=read_shares(folder / "metrics.csv"),
     )
 
 
@@ -158,6 +161,18 @@ def read_curves(path: Path) -> Curves:
     )
     values = {key: [series[step] for step in steps] for key, series in measured.items()}
     return Curves([float(step) for step in steps], seconds, clock, values)
+
+
+def read_shares(path: Path) -> tuple[float, ...]:
+    """Of each `train/TERM_share` of a `metrics.csv` the mean over the second half of its values."""
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    found = []
+    for key in rows[0] if rows else ():
+        if key.startswith("train/") and key.endswith("_share"):
+            values = [float(row[key]) for row in rows if row.get(key)]
+            found.append(sum(values[len(values) // 2 :]) / max(1, len(values[len(values) // 2 :])))
+    return tuple(found)
 
 
 def with_end(curves: Curves, steps: int, metrics: Mapping[str, float | None]) -> Curves:

@@ -10,6 +10,7 @@ import torch
 
 from latent_inpaint.sheets import save_sheet
 from reproduction.command import states
+from reproduction.costs import costs_table, step_costs
 from reproduction.document import Document, Picture, Section, Table, html, markdown
 from reproduction.findings import Results
 from reproduction.planning import Plan
@@ -241,3 +242,18 @@ def test_documents_escape_and_check():
     assert "| 1 < 2 \\| 3 |" in markdown(document) and "![t](p.svg)" in markdown(document)
     with pytest.raises(ValueError, match="expected 2 cells, got 1"):
         Table(["a", "b"], [["1"]])
+
+
+def test_costs_and_shares_of_the_rows_that_have_results(row, finish, settings, tmp_path):
+    rows = [row("latent_control"), row("flow", against="latent_control")]
+    folder = finish(Run(rows[1], 0))
+    (folder / "metrics.csv").write_text(
+        "step,speed/cpu_seconds,speed/train_seconds,val/fd_lite0,train/lpl_share\n"
+        "9,5,9,,0.9\n19,10,20,,0.1\n29,,,,0.3\n39,30,50,,\n39,,,50,\n"
+    )
+    results = Results(rows, [read_result(folder, "flow", 0, settings.autoencoders)], steps=40)
+    assert results.of("flow")[0].shares == (pytest.approx(0.2),)
+    costs = step_costs([rows[1]], settings, CONF)
+    (cells,) = costs_table(results, costs).rows
+    assert cells[0] == "flow" and float(cells[1]) > 0 and cells[2].endswith("MiB") and cells[4] == "0.20"
+    assert "What a step costs" in markdown(report(results, costs=costs))
