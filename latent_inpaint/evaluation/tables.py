@@ -49,7 +49,7 @@ COLUMNS = (
     Column("pd_lite0", "PD-lite0", False, 4),
     Column("fd_lite0", "FD-lite0", False, 2),
     Column("fid", "FID", False, 2),
-    Column("fid_antialiased", "FID antialiased", False, 2),
+    Column("fid_clean", "FID clean", False, 2),
     Column("lpips", "LPIPS", False, 4),
     Column("p_ids", "P-IDS", True, 4),
     Column("u_ids", "U-IDS", True, 4),

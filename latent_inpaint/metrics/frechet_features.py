@@ -33,16 +33,19 @@ class InceptionFrechetFeatures(nn.Module):
 
     Args:
         backbone: the network.
-        antialiased: first bring larger pictures to 299² by an antialiased bicubic (Parmar et al., 2022).
+        clean: first bring pictures of any size to 299² by an antialiased bicubic, as clean-fid does (Parmar
+            et al., 2022): Pillow's, on numbers that are not rounded, within 0.02 of 255.
     """
 
-    def __init__(self, backbone: InceptionFeatures, antialiased: bool = False) -> None:
+    def __init__(self, backbone: InceptionFeatures, clean: bool = False) -> None:
         super().__init__()
-        self.backbone, self.antialiased = backbone, antialiased
+        self.backbone, self.clean = backbone, clean
 
     def forward(self, image: Tensor) -> Tensor:
         """Map an image `[B, 3, H, W]` in [0, 1], rounded to 8 bits as a saved picture is, to `[B, 2048]`."""
-        if self.antialiased and max(image.shape[-2:]) > INCEPTION_SIZE:
-            size = (INCEPTION_SIZE, INCEPTION_SIZE)
-            image = F.interpolate(image, size, mode="bicubic", antialias=True, align_corners=False)
-        return self.backbone(image)[0]
+        if not self.clean:
+            return self.backbone(image)[0]
+        size = (INCEPTION_SIZE, INCEPTION_SIZE)
+        image = (255 * image.clamp(0, 1)).round() / 255
+        resized = F.interpolate(image, size, mode="bicubic", antialias=True, align_corners=False)
+        return self.backbone.unrounded(resized.clamp(0, 1))

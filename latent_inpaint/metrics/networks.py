@@ -25,7 +25,7 @@ class MetricNetworks:
 
     Attributes:
         perceptual: features of PD-lite0.
-        frechet: by backbone ("lite0", "inception", "inception_antialiased"), a network from images to
+        frechet: by backbone ("lite0", "inception", "inception_clean"), a network from images to
             features `[B, D]`.
         lpips: features of LPIPS, or None if its weights are missing or not wanted.
         missing: one line per missing file of weights.
@@ -54,7 +54,7 @@ class MetricNetworks:
         if path := self._find(inception.WEIGHTS, inception_weights):
             network = InceptionFeatures(path, inception_sha256).to(self.device)
             self.frechet["inception"] = InceptionFrechetFeatures(network)
-            self.frechet["inception_antialiased"] = InceptionFrechetFeatures(network, antialiased=True)
+            self.frechet["inception_clean"] = InceptionFrechetFeatures(network, clean=True)
         if path := self._find(lpips.WEIGHTS[lpips_net], lpips_weights):
             self.lpips = lpips.LPIPSFeatures(lpips_net, path, lpips_sha256).to(self.device)
         if self._left_out:

@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from latent_inpaint.metrics.discriminative import inception_discriminative_scores
-from latent_inpaint.metrics.frechet_features import INCEPTION_SIZE
 from latent_inpaint.metrics.image import check_batch, l1_hole, psnr, ssim
 from latent_inpaint.metrics.networks import MetricNetworks
 from latent_inpaint.metrics.perceptual import lite0_perceptual_distance, lpips_distance
@@ -25,13 +24,13 @@ from latent_inpaint.metrics.summary import Pictures, summarise
 logger = logging.getLogger(__name__)
 
 KEYS = (
-    "ssim", "psnr", "l1_hole", "pd_lite0", "fd_lite0", "fid", "fid_antialiased", "lpips", "p_ids", "u_ids",
+    "ssim", "psnr", "l1_hole", "pd_lite0", "fd_lite0", "fid", "fid_clean", "lpips", "p_ids", "u_ids",
     *SAMPLE_COLUMNS,
 )  # fmt: skip
 HIGHER_IS_BETTER = frozenset({"ssim", "psnr", "p_ids", "u_ids", "diversity", "diversity_lpips"})
 ENOUGH_PICTURES = 2048
 _COLUMNS = ("ssim", "psnr", "l1_hole", "pd_lite0", "lpips", *SAMPLE_COLUMNS)
-_FRECHET_KEYS = {"lite0": "fd_lite0", "inception": "fid", "inception_antialiased": "fid_antialiased"}
+_FRECHET_KEYS = {"lite0": "fd_lite0", "inception": "fid", "inception_clean": "fid_clean"}
 
 
 class MetricSuite:
@@ -240,18 +239,12 @@ class MetricSuite:
 
     def _frechet_features(self, picture: Tensor, truth: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
         features: dict[str, Tensor] = {}
-        small = max(picture.shape[-2:]) <= INCEPTION_SIZE  # antialiased or not is the same
         for backbone, network in self.networks.frechet.items():
-            same = backbone == "inception_antialiased" and small
-            features[backbone] = features["inception"] if same else network(picture).cpu()
+            features[backbone] = network(picture).cpu()
             real = self._real[backbone]
             new = [i for i, name in enumerate(names) if name not in real]
-            if same:
-                for i in new:
-                    real.add(names[i], self._real["inception"].stack([names[i]])[0])
-            else:
-                for i, vector in zip(new, network(truth[new]).cpu() if new else ()):
-                    real.add(names[i], vector)
+            for i, vector in zip(new, network(truth[new]).cpu() if new else ()):
+                real.add(names[i], vector)
         return features
 
     def _target_features(self, names: Sequence[str], truth: Tensor) -> list[Tensor]:

@@ -169,7 +169,7 @@ def test_missing_weights_are_said_and_never_an_error(no_network, pictures, caplo
     metrics = suite.compute()["metrics"]
     assert [key for key, value in metrics.items() if value is None] == [
         "fid",
-        "fid_antialiased",
+        "fid_clean",
         "lpips",
         "p_ids",
         "u_ids",

@@ -13,6 +13,9 @@ from latent_inpaint.models.backbones.weights import WeightsFile
 
 WEIGHTS = WeightsFile("FID (and P-IDS, U-IDS)", "inception", "metrics.inception_weights")
 
+LAST = "AvgPool"
+"""The layer of torch-fidelity's network whose output is FID's."""
+
 
 class InceptionFeatures(FeatureNetwork):
     """The 2048 features of FID's Inception-v3 (Heusel et al., 2017).
@@ -43,3 +46,12 @@ class InceptionFeatures(FeatureNetwork):
     def forward(self, image: Tensor) -> list[Tensor]:
         """One entry: the features `[B, 2048]` of `[B, 3, H, W]` in [0, 1]."""
         return list(self.network(self.normalise(image.clamp(0, 1)).round().to(torch.uint8)))
+
+    def unrounded(self, image: Tensor) -> Tensor:
+        """The features `[B, 2048]` of `[B, 3, 299, 299]` in [0, 1], whose numbers are taken as they are."""
+        x = (self.normalise(image) - 128) / 128
+        for name, layer in self.network.named_children():
+            x = layer(x)
+            if name == LAST:
+                break
+        return x.flatten(1)
