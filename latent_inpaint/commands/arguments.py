@@ -193,6 +193,11 @@ def _add_fill_options(group: argparse._ArgumentGroup) -> None:
         help="correct shades and tints by the fill's error on the rim; default: where crops are pasted",
     )
     group.add_argument(
+        "--no-composite",
+        action="store_true",
+        help="take the network's picture as it is, known pixels included: for experiment=removal",
+    )
+    group.add_argument(
         "--memory-budget", metavar="SIZE", help="such as 1.5GiB; default: 80%% of what is free"
     )
 

@@ -17,7 +17,7 @@ from latent_inpaint.inference.memory import Budget
 from latent_inpaint.inference.progress import Progress, silent
 from latent_inpaint.inference.pyramid import build_pyramid, double
 from latent_inpaint.inference.refinement import RefinementOptions, RefinementWarning, refine_level
-from latent_inpaint.inference.regions import Region, default_context, find_regions, whole_picture
+from latent_inpaint.inference.regions import Everything, Region, default_context, find_regions, whole_picture
 from latent_inpaint.inference.seam import feather_seam
 from latent_inpaint.inference.windows import decode, encode, mask_of, split
 from latent_inpaint.models.inpainter import Inpainter, LatentModel, draws
@@ -56,6 +56,7 @@ class FillOptions:
     progress: Progress = silent
     generator: torch.Generator | None = None
     steps: int | None = None
+    composite: bool = True
 
     def __post_init__(self) -> None:
         for name, pixels in (("context", self.context), ("feather", self.feather)):
@@ -63,6 +64,8 @@ class FillOptions:
                 raise ValueError(f"{name} must be at least 0 pixels, got {pixels}")
         if self.membrane and self.feather:
             raise ValueError(f"membrane: it takes the feather's place, give one; got feather={self.feather}")
+        if not self.composite and (self.membrane or self.feather or self.refine):
+            raise ValueError("composite: without it there is no seam; leave feather, membrane and refine out")
 
     def n_halvings(self, network: Inpainter, box: Box) -> int:
         """How often a crop is halved, because of memory or to be refined."""
@@ -86,7 +89,13 @@ def fill(canvas: Canvas, hole: Pixels, network: Inpainter, options: FillOptions)
         network = network.within(options.budget.n_bytes)
     multiple = _ALIGNMENT * getattr(network, "down_factor", 1)
     regions = [whole_picture(hole)]
-    if options.region_of_interest:
+    if not options.composite:
+        regions = [Everything(regions[0].box, regions[0].cells)]
+        if options.budget.n_halvings(network, canvas.whole):
+            raise ValueError(
+                "composite: without it the whole picture has to fit; give a larger memory_budget"
+            )
+    elif options.region_of_interest:
         context_of = getattr(network, "context_of", default_context)
         regions = find_regions(hole, options.context, multiple, context_of)
     if options.refine and not any(options.n_halvings(network, region.box) for region in regions):
@@ -126,7 +135,12 @@ def _fill_at_once(
     bends = is_pasted and not getattr(network, "keeps_known", False)
     membrane = options.membrane
     if membrane is None:
-        membrane = bends and options.feather is None and options.budget.holds_joined(region.box)
+        membrane = (
+            options.composite
+            and bends
+            and options.feather is None
+            and options.budget.holds_joined(region.box)
+        )
     feather = 0 if membrane else _feather(options, bends)
     with torch.autocast(device.type, options.dtype, enabled=options.dtype is not torch.float32):
         parts = _predictions(canvas, hole, region, network, options, RIM if membrane else feather)

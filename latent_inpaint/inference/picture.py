@@ -40,6 +40,7 @@ def inpaint(
     precision: str | None = None,
     progress: bool | Progress = False,
     choose: str | None = None,
+    composite: bool = True,
 ) -> Any:
     """Repair the hole of a picture; every known pixel comes back bit for bit.
 
@@ -75,6 +76,8 @@ def inpaint(
         precision: `float32` or `bfloat16`; None is what `load` chose.
         progress: show a progress bar, or a function called with (stage, done, total).
         choose: `best`: of the samples only the one with the least seam, and least strange to its autoencoder.
+        composite: False takes the model's picture as it is, known pixels included: for a model that was
+            trained to change them, to take an object's shadow away (`experiment=removal`).
 
     Returns:
         The same kind, size and type as `image`; PIL images upright, with an EXIF that says so. With `samples`
@@ -107,6 +110,7 @@ def inpaint(
         precision=precision,
         progress=progress,
         choose=choose,
+        composite=composite,
     )
 
 

@@ -114,6 +114,7 @@ class Pipeline:
         precision: str | None = None,
         progress: bool | Progress = False,
         choose: str | None = None,
+        composite: bool = True,
     ) -> Any:
         """Repair the hole of a picture; every known pixel comes back bit for bit.
 
@@ -136,6 +137,7 @@ class Pipeline:
             precision: None is this pipeline's.
             progress: how to report.
             choose: `best`: of the samples, the one with the least seam.
+            composite: False: the model's picture as it is, known pixels included.
         """
         self.check_asked(samples, steps, memory_budget)
         check_choice(choose)
@@ -151,6 +153,7 @@ class Pipeline:
             dtype=self.dtype if precision is None else precision_named(precision),
             progress=as_progress(progress),
             steps=steps,
+            composite=composite,
         )
 
         def repair(picture: Any, its_mask: Any) -> list[Any]:

@@ -195,6 +195,7 @@ def _inpaint_options(options: Namespace) -> dict[str, Any]:
         "resize_mask": options.resize_mask,
         "region_of_interest": not options.whole,
         "membrane": options.membrane,
+        "composite": not options.no_composite,
         "refine": options.refine,
         "progress": sys.stderr.isatty() and not (options.quiet or options.json),
         "frames": options.frames,

@@ -41,6 +41,14 @@ class Region:
         return hole[box.slices] & self.cells[np.ix_(rows, columns)]
 
 
+class Everything(Region):
+    """All of the picture, known pixels too: what a network that was trained for it gives outside the hole."""
+
+    def own(self, hole: Pixels, box: Box) -> Pixels:
+        """All pixels inside `box`, bool `[h, w]`."""
+        return np.ones_like(hole[box.slices])
+
+
 def whole_picture(hole: Pixels) -> Region:
     """The one region that fills all of the hole from all of the picture."""
     return Region(Box(0, 0, *hole.shape), np.ones(_cells(hole).shape, dtype=bool))

@@ -4,8 +4,8 @@ import torch
 
 import latent_inpaint
 from latent_inpaint.inference import seam
-from latent_inpaint.inference.canvas import Box
-from latent_inpaint.inference.fill import ReducedSizeWarning
+from latent_inpaint.inference.canvas import Box, Canvas
+from latent_inpaint.inference.fill import FillOptions, ReducedSizeWarning, fill
 from latent_inpaint.inference.memory import Budget, available_bytes, budget_for, parse_bytes
 
 
@@ -208,3 +208,22 @@ def test_without_a_budget_most_of_the_free_memory_is_used():
     device = torch.device("cpu")
     assert 0 < budget_for(device, None).n_bytes <= available_bytes(device)
     assert budget_for(device, "1GiB") == Budget(2**30)
+
+
+def test_without_composite_the_networks_picture_is_taken_as_it_is(network, image, hole):
+    """Windows or not: what it says of known pixels, too."""
+    whole = network(Canvas(image).read(Canvas(image).whole) * 1.0, torch.from_numpy(hole)[None, None].float())
+    for budget in (Budget(), Budget(2**25)):
+        canvas = Canvas(image)
+        fill(canvas, hole, network, FillOptions(composite=False, budget=budget))
+        expected = whole[0].permute(1, 2, 0).detach().numpy() * 255
+        assert np.abs(canvas.result - expected).max() <= 2
+        assert (canvas.result[~hole] != image[~hole]).any()
+
+
+def test_without_composite_there_is_no_seam_to_mend(network, image, hole):
+    for option in ({"membrane": True}, {"feather": 4}, {"refine": True}):
+        with pytest.raises(ValueError, match="composite: without it there is no seam"):
+            FillOptions(composite=False, **option)
+    with pytest.raises(ValueError, match="composite: without it the whole picture has to fit"):
+        fill(Canvas(image), hole, network, FillOptions(composite=False, budget=Budget(2**10)))
