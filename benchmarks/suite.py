@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from benchmarks import data, floors, samplers, steps
+from benchmarks import data, filling, floors, samplers, steps
 from benchmarks.lines import Line, console_table, markdown_lines
 from latent_inpaint.files import write_json, write_text
 from latent_inpaint.inference.benchmark import MODES, measure_one
@@ -86,6 +86,7 @@ def _groups(repeats: int) -> dict[str, Callable[[], list[Line]]]:
         "data": lambda: _data_lines(repeats),
         "samplers": lambda: [*samplers.step_lines(repeats), *samplers.sample_lines()],
         "inference": lambda: [_region_line()],
+        "filling": filling.filling_lines,
     }
 
 

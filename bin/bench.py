@@ -14,7 +14,7 @@ EXAMPLES = """  python bin/bench.py
 
 def fill(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "only", nargs="*", help="rows average formulation bf16 compile data samplers inference floors"
+        "only", nargs="*", help="rows average formulation bf16 compile data samplers inference filling floors"
     )
     parser.add_argument("--output", type=Path, help="JSON to write (default: reports/bench.json or gpu.json)")
     parser.add_argument("--repeats", type=int, default=5, help="rounds of each comparison (default: 5)")
