@@ -95,7 +95,10 @@ class CachedLatents(Dataset):
 
     @cached_property
     def _arrays(self) -> dict[str, np.ndarray]:
-        return {kind: np.load(self.folder / f"{kind}.npy", mmap_mode="r") for kind in self.kinds}
+        return {
+            kind: np.load(self.folder / f"{kind}.npy", mmap_mode="r", allow_pickle=False)
+            for kind in self.kinds
+        }
 
     def __getitem__(self, key: SampleKey) -> Batch:
         epoch, index = key

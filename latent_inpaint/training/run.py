@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from latent_inpaint.instantiate import instantiate
 from latent_inpaint.models import LatentInpainter, save_model
+from latent_inpaint.models.parts import describes
 from latent_inpaint.models.storage import WEIGHTS_NAME, load_weights, read_checkpoint
 from latent_inpaint.training.caching import cache_latents
 from latent_inpaint.training.checkpoints import (
@@ -106,9 +107,10 @@ def train_inpainting(
     last = run / "checkpoints" / LAST_NAME
     ends = {stage.name: stage.last_step for stage in planned_stages(cfg)}
     device = "cuda" if cfg.trainer.accelerator != "cpu" and torch.cuda.is_available() else "cpu"
-    if resume is not None and read_checkpoint(resume)["global_step"] >= stages[-1].last_step:
+    there = {} if resume is None else read_checkpoint(resume)
+    if there.get("global_step", -1) >= stages[-1].last_step:
         log.info("%s is finished: there is nothing to train (trainer.max_steps goes on)", run)
-        if (run / "model" / WEIGHTS_NAME).is_file():
+        if (run / "model" / WEIGHTS_NAME).is_file() and describes(there.get("model_description"), model):
             return
     for stage in stages:
         module = stage.build(model)

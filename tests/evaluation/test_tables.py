@@ -25,7 +25,7 @@ ROWS = [
 
 
 def test_the_columns_are_the_suites_with_its_directions():
-    assert tuple(column.key for column in COLUMNS) == suite.KEYS
+    assert tuple(column.key for column in COLUMNS if column.key != "judge") == suite.KEYS
     assert {column.key for column in COLUMNS if column.higher_is_better} == suite.HIGHER_IS_BETTER
 
 

@@ -14,7 +14,13 @@ from latent_inpaint.training.checkpoints import network_weights
 from latent_inpaint.training.run import train
 from latent_inpaint.training.stages import planned_stages
 
-SMALL = ("data.size=64", "data.train_subset=4", "data.batch_size=4", "data.cache_latents=2")
+SMALL = (
+    "data.size=64",
+    "data.train_subset=4",
+    "data.batch_size=4",
+    "data.cache_latents=2",
+    "data.num_workers=0",
+)
 
 
 def prepared(compose, experiment, tmp_path, *overrides):

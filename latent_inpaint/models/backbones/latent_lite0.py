@@ -85,8 +85,15 @@ def moved(latents: Sequence[Tensor], generator: torch.Generator, reach: int = 2)
         True
     """
     flip, *shifts = (
-        int(torch.randint(low, high, (), generator=generator))
+        torch.randint(low, high, (), generator=generator)
         for low, high in ((0, 2), (-reach, reach + 1), (-reach, reach + 1))
     )
-    rolled = [torch.roll(latent, tuple(shifts), (-2, -1)) for latent in latents]
-    return [latent.flip(-1) for latent in rolled] if flip else rolled
+    return [_moved(latent, flip, *shifts) for latent in latents]
+
+
+def _moved(latent: Tensor, flip: Tensor, down: Tensor, right: Tensor) -> Tensor:
+    """By indices: nothing is looked at, so that a device is not waited for."""
+    height, width = latent.shape[-2:]
+    rows, columns = (torch.arange(height) - down) % height, (torch.arange(width) - right) % width
+    columns = torch.where(flip > 0, columns.flip(0), columns)
+    return latent.index_select(-2, rows.to(latent.device)).index_select(-1, columns.to(latent.device))
